@@ -1,0 +1,7 @@
+"""The neural network that scikit-learn users deserve, written by hand in NumPy."""
+
+from .classifier import ScratchMLPClassifier
+from .version import VERSION
+
+__all__ = ["ScratchMLPClassifier", "__version__"]
+__version__ = VERSION

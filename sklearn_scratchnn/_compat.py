@@ -1,0 +1,51 @@
+"""Every import of a private or version-dependent scikit-learn name, and nothing else."""
+
+import copy
+
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Hidden,
+    Interval,
+    Options,
+    StrOptions,
+)
+from sklearn.utils.validation import _check_sample_weight
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:
+
+    class CallbackSupportMixin:
+        """Stands in where scikit-learn has no callbacks (before 1.9)."""
+
+    def with_callbacks(method):
+        """Return the method as it is."""
+        return method
+
+
+def without_callbacks(estimator):
+    """Return a shallow copy of an estimator that has no callbacks and no task."""
+    bare = copy.copy(estimator)
+    for name in (
+        "_skl_callbacks",
+        "_skl_callbacks_to_teardown",
+        "_callback_fit_ctx",
+        "_parent_callback_ctx",
+    ):
+        vars(bare).pop(name, None)
+    return bare
+
+
+__all__ = [
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Hidden",
+    "Interval",
+    "Options",
+    "StrOptions",
+    "_check_sample_weight",
+    "_fit_context",
+    "with_callbacks",
+    "without_callbacks",
+]

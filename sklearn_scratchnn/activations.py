@@ -1,0 +1,278 @@
+"""Activation functions: ``a = f(z)`` and ``f'(z)``, one class each.
+
+Every class writes into ``out``, which may be the array it reads, and allocates
+nothing. `ACTIVATIONS` at the end names them; parameter validation, the documentation's
+tables and the tests read that dict.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .backend import logistic, softplus
+
+
+class Activation(ABC):
+    """An activation function and its derivative.
+
+    Attributes
+    ----------
+    name : str
+    initializer : str
+        The initialiser that keeps the variance of the signal under this function.
+    keeps_input : bool
+        Whether `derivative` needs z; otherwise a alone is enough, and z's memory
+        becomes a's.
+    uses_scratch : bool
+        Whether an array like z is wanted as scratch. It is zero at first.
+    """
+
+    name = ""
+    initializer = "glorot_uniform"
+    keeps_input = False
+    uses_scratch = False
+
+    @abstractmethod
+    def apply(self, z, out, scratch):
+        """Write f(z) into ``out``."""
+
+    @abstractmethod
+    def derivative(self, z, a, out, scratch):
+        """Write f'(z) into ``out``, from the output a or, if kept, from z.
+
+        A z that was kept is spent: the method may overwrite it.
+        """
+
+
+class Identity(Activation):
+    """f(z) = z: a linear layer."""
+
+    name = "identity"
+
+    def apply(self, z, out, scratch):
+        """Write z."""
+        if out is not z:
+            out[...] = z
+
+    def derivative(self, z, a, out, scratch):
+        """Write 1."""
+        out.fill(1)
+
+
+class Tanh(Activation):
+    """f(z) = tanh z; f' = 1 - a^2."""
+
+    name = "tanh"
+
+    def apply(self, z, out, scratch):
+        """Write tanh z."""
+        np.tanh(z, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write 1 - a^2."""
+        np.square(a, out=out)
+        np.subtract(1, out, out=out)
+
+
+class Logistic(Activation):
+    """f(z) = 1 / (1 + exp(-z)); f' = a (1 - a)."""
+
+    name = "logistic"
+    uses_scratch = True
+
+    def apply(self, z, out, scratch):
+        """Write 1 / (1 + exp(-z))."""
+        logistic(z, out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write a (1 - a)."""
+        np.subtract(1, a, out=scratch)
+        np.multiply(a, scratch, out=out)
+
+
+class ReLU(Activation):
+    """f(z) = max(z, 0); f' = 1 where a > 0, else 0 (Nair and Hinton, 2010)."""
+
+    name = "relu"
+    initializer = "he_normal"
+    uses_scratch = True
+
+    def apply(self, z, out, scratch):
+        """Write max(z, 0).
+
+        The scratch array is never written and so holds zeros: NumPy's loop over two
+        arrays is vectorised where the one over an array and a number is not.
+        """
+        np.maximum(z, scratch, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write 1 where a > 0, else 0."""
+        np.greater(a, 0, out=out)
+
+
+class LeakyReLU(Activation):
+    """f(z) = max(z, 0.01 z); f' = 1 where a > 0, else 0.01 (Maas et al., 2013)."""
+
+    name = "leaky_relu"
+    initializer = "he_normal"
+    uses_scratch = True
+    slope = 0.01
+
+    def apply(self, z, out, scratch):
+        """Write max(z, 0.01 z)."""
+        np.multiply(z, self.slope, out=scratch)
+        np.maximum(z, scratch, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write 1 where a > 0, else 0.01."""
+        np.greater(a, 0, out=out)
+        out *= 1 - self.slope
+        out += self.slope
+
+
+class ELU(Activation):
+    """f(z) = z for z > 0, else exp(z) - 1; f' = 1 or a + 1 (Clevert et al., 2016)."""
+
+    name = "elu"
+    initializer = "he_normal"
+    uses_scratch = True
+
+    def apply(self, z, out, scratch):
+        """Write max(z, 0) + expm1(min(z, 0))."""
+        np.minimum(z, 0, out=scratch)
+        np.expm1(scratch, out=scratch)
+        np.maximum(z, 0, out=out)
+        out += scratch
+
+    def derivative(self, z, a, out, scratch):
+        """Write min(a, 0) + 1."""
+        np.minimum(a, 0, out=out)
+        out += 1
+
+
+class SELU(Activation):
+    """ELU whose scale and slope keep mean 0 and variance 1 (Klambauer et al., 2017).
+
+    f(z) = s z for z > 0, else s c (exp(z) - 1); f' = s or a + s c.
+    """
+
+    name = "selu"
+    initializer = "lecun_normal"
+    uses_scratch = True
+    c = 1.6732632423543772
+    s = 1.0507009873554805
+
+    def apply(self, z, out, scratch):
+        """Write s (max(z, 0) + c expm1(min(z, 0)))."""
+        np.minimum(z, 0, out=scratch)
+        np.expm1(scratch, out=scratch)
+        scratch *= self.s * self.c
+        np.maximum(z, 0, out=out)
+        out *= self.s
+        out += scratch
+
+    def derivative(self, z, a, out, scratch):
+        """Write s where a > 0, else a + s c."""
+        np.greater(a, 0, out=scratch)
+        scratch *= self.s - self.s * self.c
+        np.minimum(a, 0, out=out)
+        out += self.s * self.c
+        out += scratch
+
+
+class GELU(Activation):
+    """f(z) = z/2 (1 + tanh u), u = sqrt(2/pi) (z + 0.044715 z^3).
+
+    The form with tanh of Hendrycks and Gimpel (2016), sec. 2. Its derivative needs z.
+    """
+
+    name = "gelu"
+    initializer = "he_normal"
+    keeps_input = True
+    uses_scratch = True
+    k = np.sqrt(2 / np.pi).item()
+    c = 0.044715
+
+    def _one_plus_tanh(self, z, out):
+        np.square(z, out=out)
+        out *= self.k * self.c
+        out += self.k
+        out *= z
+        np.tanh(out, out=out)
+        out += 1
+
+    def apply(self, z, out, scratch):
+        """Write z/2 (1 + tanh u)."""
+        self._one_plus_tanh(z, scratch)
+        scratch *= 0.5
+        np.multiply(scratch, z, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write t/2 (1 + z (2 - t) u') with t = 1 + tanh u, as 1 - tanh^2 u = t (2 - t)."""
+        self._one_plus_tanh(z, scratch)
+        np.square(z, out=out)
+        out *= 3 * self.k * self.c
+        out += self.k
+        out *= z
+        np.subtract(2, scratch, out=z)
+        out *= z
+        out += 1
+        out *= scratch
+        out *= 0.5
+
+
+class SiLU(Activation):
+    """f(z) = z s(z) with the logistic s; f' = s + a (1 - s) (Elfwing et al., 2018)."""
+
+    name = "silu"
+    initializer = "he_normal"
+    keeps_input = True
+    uses_scratch = True
+
+    def apply(self, z, out, scratch):
+        """Write z s(z)."""
+        logistic(z, scratch)
+        np.multiply(z, scratch, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        """Write s + a (1 - s)."""
+        logistic(z, scratch)
+        np.subtract(1, scratch, out=z)
+        np.multiply(a, z, out=out)
+        out += scratch
+
+
+class Softplus(Activation):
+    """f(z) = log(1 + exp z); f' = 1 - exp(-a) (Dugas et al., 2001)."""
+
+    name = "softplus"
+    initializer = "he_normal"
+    uses_scratch = True
+
+    def apply(self, z, out, scratch):
+        """Write log(1 + exp z)."""
+        softplus(z, scratch)
+        out[...] = scratch
+
+    def derivative(self, z, a, out, scratch):
+        """Write 1 - exp(-a)."""
+        np.negative(a, out=out)
+        np.expm1(out, out=out)
+        np.negative(out, out=out)
+
+
+ACTIVATIONS = {
+    f.name: f
+    for f in (
+        Identity(),
+        Tanh(),
+        Logistic(),
+        ReLU(),
+        LeakyReLU(),
+        ELU(),
+        SELU(),
+        GELU(),
+        SiLU(),
+        Softplus(),
+    )
+}

@@ -1,0 +1,193 @@
+"""From the caller's parameters to the parts of a training."""
+
+from dataclasses import fields
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .curvature import max_parameters
+from .losses import LOSSES
+from .network import Network
+from .objective import Objective
+from .optimizers import OPTIMIZERS
+from .rows import DenseRows, SparseRows, Subset, Targets
+from .schedules import SCHEDULES
+from .solvers import SOLVERS
+
+DEFAULT_ALPHA = 1.0
+BLOCK_BYTES = 2**20  # the buffers of a block of rows: about a core's second-level cache
+
+
+def hidden_sizes(hidden_layer_sizes):
+    """Return the hidden layers' sizes as a tuple of positive ints."""
+    given = np.asarray(hidden_layer_sizes)
+    sizes = np.atleast_1d(given).tolist() if given.size else []
+    if given.ndim > 1 or any(int(size) != size or size <= 0 for size in sizes):
+        raise ValueError(
+            f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes!r}: one positive "
+            "integer, or a sequence of them, one a hidden layer; () for none."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+def activation_names(activation, n_hidden):
+    """Return one name per hidden layer."""
+    if isinstance(activation, str):
+        return (activation,) * n_hidden
+    names = tuple(activation)
+    unknown = [name for name in names if name not in ACTIVATIONS]
+    if unknown or len(names) != n_hidden:
+        raise ValueError(
+            f"activation must be one of {sorted(ACTIVATIONS)}, or a sequence of these "
+            f"with one name for each of the {n_hidden} hidden layers; got {activation!r}."
+        )
+    return names
+
+
+def make_network(parameters, activations, loss_name):
+    """Return the network of a `ParameterVector`, and activations and loss by name."""
+    functions = [ACTIVATIONS[name] for name in activations]
+    return Network(
+        parameters.weights, parameters.biases, functions, LOSSES[loss_name]
+    )
+
+
+def block_rows(layer_sizes, dtype, n_rows):
+    """Return how many rows' buffers fill `BLOCK_BYTES`, at most ``n_rows``."""
+    width = layer_sizes[0] + 2 * sum(layer_sizes[1:-1]) + 4 * layer_sizes[-1]
+    return min(n_rows, max(64, BLOCK_BYTES // (width * np.dtype(dtype).itemsize)))
+
+
+def make_objective(
+    network,
+    parameters,
+    sample,
+    standardizer,
+    penalty=0.0,
+    block=None,
+    dropout=None,
+    smoothing=0.0,
+):
+    """Return the objective of a network over a `Sample`.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ParameterVector
+        Of the network.
+    sample : Sample
+    standardizer : Standardizer or None
+    penalty : float
+        alpha / n.
+    block : int or None
+        Rows computed at once; None for what fits the cache.
+    dropout : Dropout or None
+    smoothing : float
+        Label smoothing.
+
+    Returns
+    -------
+    Objective
+    """
+    sizes, dtype = network.layer_sizes, network.dtype
+    block = block or block_rows(sizes, dtype, sample.n_samples)
+    mean = scale = None
+    if standardizer is not None and not standardizer.is_identity:
+        mean, scale = standardizer.mean, standardizer.scale
+    dense = isinstance(sample.X, np.ndarray)
+    rows = (DenseRows if dense else SparseRows)(sample.X, mean, scale, dtype, block)
+    table = network.loss.target_table(sizes[-1], smoothing)
+    targets = Targets(sample.codes, table, dtype)
+    if sample.subset is not None:
+        rows, targets = Subset(rows, sample.subset), Subset(targets, sample.subset)
+    weights = sample.of_subset(sample.weights)
+    if weights is not None:
+        weights = (weights / weights.mean()).astype(dtype)
+    return Objective(
+        network, parameters, rows, targets, weights, penalty, block, dropout
+    )
+
+
+def make_solver(plan, params, random_state):
+    """Return the plan's solver."""
+    if plan.solver not in OPTIMIZERS and plan.solver != "gd":
+        return SOLVERS[plan.solver](**_known(SOLVERS[plan.solver], params, plan))
+    if plan.solver == "gd":
+        rule = OPTIMIZERS["sgd"](momentum=0.0)
+    else:
+        rule = OPTIMIZERS[plan.solver](**_known(OPTIMIZERS[plan.solver], params))
+    schedule = SCHEDULES[plan.schedule]
+    return SOLVERS[plan.solver](
+        rule=rule,
+        schedule=schedule(**_known(schedule, params)),
+        rate=plan.rate,
+        batch_size=plan.batch_size,
+        max_iter=plan.max_iter,
+        tol=plan.tol,
+        shuffle=params.shuffle,
+        max_grad_norm=params.max_grad_norm,
+        random_state=random_state,
+    )
+
+
+def _known(part, params, plan=None):
+    """Return the parameters that a dataclass names, the plan's first."""
+    names = [field.name for field in fields(part)]
+    return {
+        name: getattr(plan, name) if hasattr(plan, name) else getattr(params, name)
+        for name in names
+    }
+
+
+class Dropout:
+    """Draws inverted dropout masks: 0, or 1 / (1 - rate) (Srivastava et al., 2014).
+
+    Parameters
+    ----------
+    rate : float in [0, 1)
+        The share of units that a mask switches off.
+    random_state : numpy.random.RandomState
+        Seeds the masks' own generator.
+    """
+
+    def __init__(self, rate, random_state):
+        self.rate = rate
+        self.generator = np.random.default_rng(random_state.randint(2**31))
+
+    def __call__(self, mask):
+        """Fill ``mask``, in place."""
+        self.generator.random(dtype=mask.dtype, out=mask)
+        np.greater_equal(mask, self.rate, out=mask)
+        mask *= 1 / (1 - self.rate)
+
+
+def check_combination(params, plan, n_parameters):
+    """Raise ValueError where a setting would do nothing under the chosen solver.
+
+    Settings that every user of ``MLPClassifier`` leaves standing, such as a momentum
+    under Adam, pass; settings that promise something pass only where it is kept.
+    """
+    if plan.solver in ("lbfgs", "gauss_newton"):
+        idle = {
+            "dropout": params.dropout != 0,
+            "max_grad_norm": params.max_grad_norm is not None,
+            "learning_rate": params.learning_rate not in ("auto", "constant"),
+        }
+        for name in [name for name, is_set in idle.items() if is_set]:
+            raise ValueError(
+                f"{name}={getattr(params, name)!r} has no use under solver="
+                f"{plan.solver!r}, which needs a loss that is the same at every call "
+                f"and finds its own step lengths. Leave {name} at its default, or "
+                "choose solver='gd', 'sgd', 'adam' or 'adamw'."
+            )
+    if plan.solver == "adamw" and params.alpha not in (0, DEFAULT_ALPHA):
+        raise ValueError(
+            f"alpha={params.alpha} has no use under solver='adamw', whose regulariser "
+            "is weight_decay. Leave alpha at its default."
+        )
+    most = max_parameters(np.float64)
+    if plan.solver == "gauss_newton" and n_parameters > most:
+        raise ValueError(
+            f"solver='gauss_newton' is for networks of at most {most} parameters; this "
+            f"one has {n_parameters}. Use fewer hidden units, or solver='lbfgs'."
+        )

@@ -1,0 +1,113 @@
+"""What "auto" stands for: rules on the numbers of rows, features and outputs alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .optimizers import OPTIMIZERS
+
+FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The settings of one training, with every "auto" resolved.
+
+    Attributes
+    ----------
+    solver, schedule, dtype : str
+    rate : float
+        Initial or peak learning rate per update.
+    batch_size : int or None
+        None for the full batch.
+    max_iter : int
+        Passes over the rows.
+    tol : float
+    early_stopping : bool
+    planned : bool
+        Whether the end after ``max_iter`` passes is meant, not a failure to converge.
+    """
+
+    solver: str
+    schedule: str
+    dtype: str
+    rate: float
+    batch_size: int | None
+    max_iter: int
+    tol: float
+    early_stopping: bool
+    planned: bool
+
+
+def make_plan(params, n_samples, n_parameters, *, validated=False, incremental=False):
+    """Resolve every "auto" of the constructor's parameters.
+
+    Parameters
+    ----------
+    params : namespace
+        The constructor's parameters.
+    n_samples, n_parameters : int
+    validated : bool, default=False
+        Whether ``X_val`` is given.
+    incremental : bool, default=False
+        Whether this is ``partial_fit``.
+
+    Returns
+    -------
+    Plan
+    """
+
+    def chosen(name, automatic):
+        value = getattr(params, name)
+        return automatic if isinstance(value, str) and value == "auto" else value
+
+    noisy = incremental or params.dropout > 0 or params.max_grad_norm is not None
+    solver = chosen("solver", auto_solver(n_samples, n_parameters, noisy))
+    stochastic = solver in OPTIMIZERS
+    schedule = chosen(
+        "learning_rate", "cosine" if stochastic and not incremental else "constant"
+    )
+    batch_size = None
+    if stochastic:
+        batch_size = min(chosen("batch_size", auto_batch_size(n_samples)), n_samples)
+    planned = isinstance(params.max_iter, str) or (stochastic and schedule == "cosine")
+    return Plan(
+        solver=solver,
+        schedule=schedule,
+        dtype=chosen("dtype", "float32" if stochastic else "float64"),
+        rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
+        batch_size=batch_size,
+        max_iter=1 if incremental else chosen("max_iter", auto_passes(solver, n_samples)),
+        tol=chosen("tol", {"gd": 0.0, "gauss_newton": 1e-8}.get(solver, 1e-4)),
+        early_stopping=chosen("early_stopping", validated),
+        planned=planned,
+    )
+
+
+def auto_solver(n_samples, n_parameters, noisy=False):
+    """L-BFGS where a full batch is cheap, rows times parameters small; else Adam.
+
+    Adam also where the gradients are ``noisy``: parts of the rows, or dropout.
+    """
+    cheap = n_samples * n_parameters <= FULL_BATCH_WORK
+    return "lbfgs" if cheap and not noisy else "adam"
+
+
+def auto_batch_size(n_samples):
+    """200 rows."""
+    return min(200, n_samples)
+
+
+def auto_rate(solver, schedule):
+    """The update rule's own; ten times that where a cosine takes it down to 0 again."""
+    if solver not in OPTIMIZERS:
+        return 0.5
+    rate = OPTIMIZERS[solver].default_rate
+    return 10 * rate if schedule == "cosine" and solver != "sgd" else rate
+
+
+def auto_passes(solver, n_samples):
+    """Passes over the rows: fewer, the more rows there are."""
+    if solver not in OPTIMIZERS:
+        return {"gd": 1000}.get(solver, 200)
+    return int(np.clip(1e6 / n_samples, 10, 60))

@@ -1,0 +1,251 @@
+"""One call of ``fit`` or ``partial_fit``, from checked data to fitted attributes."""
+
+import copy
+
+import numpy as np
+from sklearn.metrics import check_scoring
+
+from .assembly import (
+    Dropout,
+    activation_names,
+    check_combination,
+    hidden_sizes,
+    make_network,
+    make_objective,
+    make_solver,
+)
+from .defaults import make_plan
+from .inputs import split
+from .parameters import ParameterVector, initialize
+from .standardize import Standardizer
+from .stopping import Patience
+from .threads import blas_threads
+from .training import Training
+
+
+class Fit:
+    """The parts of one training, made from an estimator's parameters and its data.
+
+    Parameters
+    ----------
+    params : ScratchMLPClassifier
+        Only read.
+    sample : Sample
+    classes : ndarray of shape (n_outputs,)
+    random_state : numpy.random.RandomState
+        Draws the weights, then the split, then what the training draws.
+    held_out : Sample or None
+        From ``X_val`` and ``y_val``.
+    start : tuple of (coefs, intercepts) or None
+        Fitted layers to start from, for raw inputs.
+    carried : dict or None
+        What an earlier ``partial_fit`` left, empty at its first call; None in ``fit``.
+    """
+
+    def __init__(
+        self, params, sample, classes, random_state, held_out, start=None, carried=None
+    ):
+        self.params, self.classes, self.random_state = params, classes, random_state
+        self.carried = carried
+        self._initial_random_state = random_state.get_state()
+        hidden = hidden_sizes(params.hidden_layer_sizes)
+        self.activations = activation_names(params.activation, len(hidden))
+        self.layer_sizes = (sample.X.shape[1], *hidden, len(classes))
+        self.plan = self._make_plan(sample, held_out)
+        self.parameters = ParameterVector(self.layer_sizes, self.plan.dtype)
+        multilabel = sample.codes.ndim == 2
+        self.network = make_network(
+            self.parameters,
+            self.activations,
+            "logistic_cross_entropy" if multilabel else "softmax_cross_entropy",
+        )
+        if start is None:
+            initialize(
+                self.parameters, self.network.activations, params.init, random_state
+            )
+        if self.plan.early_stopping and held_out is None:
+            sample, held_out = split(sample, params.validation_fraction, random_state)
+        self.sample, self.held_out = sample, held_out
+        self.standardizer = self._make_standardizer()
+        if start is not None:
+            self._start_from(*start)
+        self.training = self._make_training()
+        self.state = (carried or {}).get("state")
+        if self.state is None:
+            self.state = self.training.solver.init(self.training.objective)
+
+    def _make_plan(self, sample, held_out):
+        n_parameters = sum(
+            (fan_in + 1) * fan_out
+            for fan_in, fan_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:])
+        )
+        plan = make_plan(
+            self.params,
+            sample.n_samples,
+            n_parameters,
+            validated=held_out is not None,
+            incremental=self.carried is not None,
+        )
+        check_combination(self.params, plan, n_parameters)
+        return plan
+
+    def _make_standardizer(self):
+        if not self.params.standardize:
+            return None
+        if self.carried:
+            return Standardizer(self.carried["mean"], self.carried["scale"])
+        sample = self.sample
+        return Standardizer.from_rows(
+            sample.X, sample.of_subset(sample.weights), sample.subset
+        )
+
+    def _start_from(self, coefs, intercepts):
+        """Express fitted layers, which take raw inputs, in standardised ones."""
+        W, b = coefs[0], intercepts[0]
+        if self.standardizer is not None:
+            W, b = self.standardizer.unfold(W, b)
+        self.parameters.assign([W, *coefs[1:]], [b, *intercepts[1:]])
+
+    def _make_training(self):
+        params, plan, sample = self.params, self.plan, self.sample
+        dropout = Dropout(params.dropout, self.random_state) if params.dropout else None
+        penalty = 0.0 if plan.solver == "adamw" else params.alpha / sample.total_weight
+        objective = make_objective(
+            self.network,
+            self.parameters,
+            sample,
+            self.standardizer,
+            penalty,
+            plan.batch_size,
+            dropout,
+            params.label_smoothing,
+        )
+        validation = None
+        if self.held_out is not None:
+            validation = self._make_validation()
+        patience = None
+        if plan.early_stopping or (plan.batch_size is not None and not plan.planned):
+            patience = Patience(plan.tol, params.n_iter_no_change)
+        return Training(
+            objective,
+            make_solver(plan, params, self.random_state),
+            patience if self.carried is None else None,
+            validation,
+            keep_best=plan.early_stopping,
+            verbose=params.verbose,
+            first_epoch=self._earlier("n_iter_", 0),
+        )
+
+    def _make_validation(self):
+        """Return a function of no arguments: loss and score on the held-out rows."""
+        held_out, scoring = self.held_out, self.params.scoring
+        objective = make_objective(
+            self.network, self.parameters, held_out, self.standardizer
+        )
+        if scoring == "loss":
+
+            def validation():
+                loss = float(objective.value())
+                return loss, -loss
+
+            return validation
+        scorer = check_scoring(self.params, scoring=scoring)
+        rows = slice(None) if held_out.subset is None else held_out.subset
+        X, y = held_out.X[rows], held_out.y[rows]
+        weights = held_out.of_subset(held_out.weights)
+        weighted = {} if weights is None else {"sample_weight": weights}
+
+        def validation():
+            fitted = self.fitted_copy(self.parameters.theta)
+            return float(objective.value()), scorer(fitted, X, y, **weighted)
+
+        return validation
+
+    def run(self, observe=None):
+        """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
+        self.training.observe = observe
+        with blas_threads(self.training.objective):
+            self.training.run(self.state)
+
+    def snapshot(self):
+        """Return all that another process needs to go on after the last pass.
+
+        With the random state of the beginning, the same calls draw the same weights and
+        the same split; with the present one, training goes on.
+        """
+        dropout = self.training.objective.draw_mask
+        return {
+            "begin": self._initial_random_state,
+            "now": self.random_state.get_state(),
+            "dropout": dropout and dropout.generator.bit_generator.state,
+            "training": self.training.snapshot(self.state),
+        }
+
+    def restore(self, snapshot):
+        """Go on from a `snapshot` of a fit that began with the same data."""
+        self.state = self.training.restore(snapshot["training"])
+        self.random_state.set_state(snapshot["now"])
+        if snapshot["dropout"]:
+            generator = self.training.objective.draw_mask.generator
+            generator.bit_generator.state = snapshot["dropout"]
+
+    def to_carry(self):
+        """Return what the next ``partial_fit`` goes on with."""
+        state = {**self.state, "epoch": 0}
+        carried = {"random_state": self.random_state, "state": state}
+        if self.standardizer is not None:
+            carried |= {"mean": self.standardizer.mean, "scale": self.standardizer.scale}
+        return carried
+
+    def fitted_copy(self, theta):
+        """Return a copy of the estimator, fitted with the parameters ``theta``."""
+        fitted = copy.copy(self.params)
+        vars(fitted).update(self.attributes(theta))
+        return fitted
+
+    def attributes(self, theta):
+        """Return the fitted attributes for the parameters ``theta``, as new arrays."""
+        layers = ParameterVector(self.layer_sizes, theta.dtype)
+        np.copyto(layers.theta, theta)
+        raw = np.result_type(self.sample.X.dtype, self.plan.dtype)
+        coefs = [W.astype(raw) for W in layers.weights]
+        intercepts = [b.astype(raw) for b in layers.biases]
+        if self.standardizer is not None:
+            W, b = self.standardizer.fold(layers.weights[0], layers.biases[0])
+            coefs[0], intercepts[0] = W.astype(raw), b.astype(raw)
+        history = self.training.history.arrays()
+        return {
+            "classes_": self.classes,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "n_layers_": len(self.layer_sizes),
+            "n_outputs_": len(self.classes),
+            "out_activation_": self.network.loss.out_activation,
+            "activations_": self.activations,
+            "solver_": self.plan.solver,
+            **self._curves(history),
+        }
+
+    def _earlier(self, name, otherwise):
+        """Return a fitted attribute that ``partial_fit`` goes on from."""
+        return otherwise if self.carried is None else getattr(self.params, name, otherwise)
+
+    def _curves(self, history):
+        """Return what follows from the history; the curves are its own arrays."""
+        earlier = self._earlier("history_", {})
+        n_passes = len(history["epoch"])
+        history = {
+            name: np.concatenate([earlier.get(name, values[:0]), values])
+            for name, values in history.items()
+        }
+        losses, scores = history["loss"], history.get("validation_score")
+        return {
+            "history_": history,
+            "loss_curve_": losses,
+            "loss_": losses[-1].item() if len(losses) else np.nan,
+            "best_loss_": np.nanmin(losses).item() if len(losses) else np.nan,
+            "validation_scores_": scores,
+            "best_validation_score_": None if scores is None else scores.max().item(),
+            "n_iter_": len(losses),
+            "t_": self._earlier("t_", 0) + n_passes * self.sample.n_samples,
+        }

@@ -1,0 +1,205 @@
+"""What the caller hands in, checked and encoded; all errors name the argument."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+from sklearn.model_selection import train_test_split
+from sklearn.utils import column_or_1d
+from sklearn.utils.multiclass import (
+    check_classification_targets,
+    type_of_target,
+    unique_labels,
+)
+from sklearn.utils.validation import validate_data
+
+from ._compat import _check_sample_weight
+
+
+@dataclass
+class Sample:
+    """Checked rows, their encoded labels and weights.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        In the caller's dtype; no copy where none was needed.
+    y : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    codes : ndarray of int of shape (n_rows,) or (n_labels, n_rows)
+        Index of each row's class; or, for several labels, absence 0 or presence 1.
+    weights : ndarray of float64 of shape (n_rows,) or None
+        None where all rows count alike.
+    subset : ndarray of int or None
+        The rows that take part; None for all.
+    """
+
+    X: object
+    y: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray | None = None
+    subset: np.ndarray | None = None
+
+    @property
+    def n_samples(self):
+        """Number of rows that take part."""
+        return self.X.shape[0] if self.subset is None else len(self.subset)
+
+    def of_subset(self, values):
+        """Return the entries along the last axis of the rows that take part."""
+        if values is None or self.subset is None:
+            return values
+        return values[..., self.subset]
+
+    @property
+    def total_weight(self):
+        """Sum of the weights: the number of rows, where there are none."""
+        if self.weights is None:
+            return float(self.n_samples)
+        return float(self.of_subset(self.weights).sum())
+
+    def only(self, subset):
+        """Return the sample of fewer rows, over the same arrays."""
+        return replace(self, subset=subset)
+
+
+def check_X_y(estimator, X, y, reset, name=""):
+    """Return X as an array or CSR matrix and y as an array, both checked."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        accept_sparse=["csr", "csc"],
+        multi_output=True,
+        dtype="numeric",
+        order=None,
+        reset=reset,
+    )
+    if sparse.issparse(y):
+        y = y.toarray()
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    check_classification_targets(y)
+    if type_of_target(y) == "multiclass-multioutput":
+        raise ValueError(
+            "Unknown label type: y has several columns with more than two classes; "
+            "y must hold one label a row, or a matrix of zeros and ones."
+        )
+    return as_rows(X), y
+
+
+def as_rows(X):
+    """Return X with its rows lying together: a C-ordered array or a canonical CSR."""
+    if not sparse.issparse(X):
+        return X if X.flags.c_contiguous else np.ascontiguousarray(X)
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    return X
+
+
+def check_weights(sample_weight, X):
+    """Return the weights as float64, or None; all are >= 0 and one is more."""
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError("sample_weight is zero everywhere; no row is left to fit.")
+    return weights
+
+
+def find_classes(y, weights):
+    """Return the sorted classes of the rows of positive weight; at least two.
+
+    For an indicator matrix they are its columns' numbers.
+    """
+    if y.ndim == 2:
+        return np.arange(y.shape[1])
+    classes = unique_labels(y if weights is None else y[weights > 0])
+    if len(classes) < 2:
+        raise ValueError(
+            f"y holds one class only, {classes[0]!r}, in the rows of positive weight; "
+            "a classifier needs at least 2 classes."
+        )
+    return classes
+
+
+def encode(y, classes, name="y"):
+    """Return ``y`` as codes: see `Sample`. Labels not in ``classes`` raise ValueError."""
+    if y.ndim == 2:
+        if y.shape[1] != len(classes):
+            raise ValueError(
+                f"{name} has {y.shape[1]} labels (columns), but the model was fitted "
+                f"with {len(classes)}."
+            )
+        return np.ascontiguousarray(y.T != 0, dtype=np.uint8)
+    unseen = np.setdiff1d(y, classes)
+    if len(unseen):
+        raise ValueError(
+            f"{name} has classes that the model does not know: {unseen.tolist()}; it "
+            f"knows {classes.tolist()}."
+        )
+    return np.searchsorted(classes, y).astype(np.int32)
+
+
+def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
+    """Return a `Sample`; rows of weight zero take no part."""
+    weights = check_weights(sample_weight, X)
+    codes = encode(y, classes, name)
+    subset = None
+    if weights is not None and not weights.all():
+        subset = np.flatnonzero(weights)
+    sample = Sample(X, y, codes, weights, subset)
+    if class_weight is not None:
+        factors = class_factors(class_weight, classes, sample)
+        ones = np.ones(X.shape[0]) if weights is None else weights
+        sample.weights = ones * factors[codes]
+        if not sample.weights.all():
+            sample.subset = np.flatnonzero(sample.weights)
+        if not len(np.unique(sample.of_subset(codes))) > 1:
+            raise ValueError("class_weight leaves rows of one class only.")
+    return sample
+
+
+def class_factors(class_weight, classes, sample):
+    """Return the factor of each class.
+
+    "balanced" makes the classes' sums of weights equal: W / (n_classes W_c).
+    """
+    if sample.codes.ndim == 2:
+        raise ValueError(
+            "class_weight needs one label a row; for several labels give sample_weight."
+        )
+    if isinstance(class_weight, dict):
+        unknown = [label for label in class_weight if label not in classes]
+        if unknown:
+            raise ValueError(
+                f"class_weight names classes that are not in y: {unknown}; y has "
+                f"{classes.tolist()}."
+            )
+        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], float)
+        if not (np.isfinite(factors).all() and (factors >= 0).all()):
+            raise ValueError(f"class_weight must be finite and >= 0; got {class_weight}.")
+        return factors
+    codes, weights = sample.of_subset(sample.codes), sample.of_subset(sample.weights)
+    mass = np.bincount(codes, weights, minlength=len(classes))
+    return mass.sum() / (len(classes) * np.where(mass > 0, mass, 1.0))
+
+
+def split(sample, fraction, random_state):
+    """Return training and validation parts, stratified where there is one label a row."""
+    rows = np.arange(sample.X.shape[0]) if sample.subset is None else sample.subset
+    stratify = sample.codes[rows] if sample.codes.ndim == 1 else None
+    try:
+        train, held_out = train_test_split(
+            rows, test_size=fraction, random_state=random_state, stratify=stratify
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping sets validation_fraction={fraction} of {len(rows)} rows "
+            f"aside, stratified, and cannot: {error} Give more rows, another "
+            "validation_fraction, X_val and y_val, or early_stopping=False."
+        ) from error
+    return sample.only(np.sort(train)), sample.only(np.sort(held_out))

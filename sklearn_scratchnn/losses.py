@@ -1,0 +1,210 @@
+"""Losses on logits: each owns its link (softmax, logistic) and its derivative.
+
+Logits, targets and probabilities are stored as columns, ``z`` of shape (K, B): sums
+over the K outputs then run along memory, over B at a time. `LOSSES` at the end names
+the classes.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from .backend import logistic, softplus
+
+
+class Loss(ABC):
+    """A loss of logits z against targets Y, and its link.
+
+    Attributes
+    ----------
+    name : str
+    out_activation : str
+        Name of the link, as in ``MLPClassifier.out_activation_``.
+    """
+
+    name = ""
+    out_activation = ""
+
+    @abstractmethod
+    def target_table(self, n_outputs, label_smoothing):
+        """Return what an encoded label is replaced by, along the last axis."""
+
+    @abstractmethod
+    def value_and_delta(self, z, Y, weight, products, rows, row):
+        """Return the weighted loss of a batch; turn z into delta = dC/dz in place.
+
+        Parameters
+        ----------
+        z : ndarray of shape (K, B)
+            Logits; overwritten by delta.
+        Y : ndarray of shape (K, B)
+            Targets.
+        weight : ndarray of shape (B,)
+        products : ndarray of shape (K, B)
+            Scratch.
+        rows, row : ndarray of shape (B,)
+            Scratch.
+
+        Returns
+        -------
+        value : float
+            ``sum_b weight_b loss_b``.
+        """
+
+    @abstractmethod
+    def curvature_roots(self, p):
+        """Yield S_1, S_2 .. of shape (K, B) with d2C/dz2 = sum_j S_j S_j^T in each row.
+
+        ``p``, of shape (K, B), are probabilities.
+        """
+
+    @abstractmethod
+    def probabilities(self, z):
+        """Turn logits z of shape (K, B) into probabilities, in place."""
+
+    @abstractmethod
+    def output_seed(self, k, of):
+        """Return a function that turns logits into the derivative of output k in them.
+
+        ``of`` is "logit" or "probability"; z, of shape (K, B), is changed in place.
+        """
+
+    @abstractmethod
+    def log_probabilities(self, z):
+        """Turn logits z of shape (K, B) into log-probabilities, in place.
+
+        They are finite for every finite z.
+        """
+
+
+class SoftmaxCrossEntropy(Loss):
+    """C = -sum_k Y_k log p_k with p = softmax(z), hence dC/dz = p - Y.
+
+    The maximum of the logits is subtracted first, which changes no probability and
+    keeps exp from overflowing (Goodfellow et al., 2016, sec. 4.1).
+    """
+
+    name = "softmax_cross_entropy"
+    out_activation = "softmax"
+
+    def target_table(self, n_outputs, label_smoothing):
+        """Column k is the target of class k (smoothing: Szegedy et al., 2016, sec. 7)."""
+        table = np.full((n_outputs, n_outputs), label_smoothing / n_outputs)
+        np.fill_diagonal(table, 1 - label_smoothing + label_smoothing / n_outputs)
+        return table
+
+    def value_and_delta(self, z, Y, weight, products, rows, row):
+        """Return sum_b w_b (log sum_k exp z_kb - sum_k Y_kb z_kb); z becomes w (p - Y)."""
+        np.amax(z, axis=0, out=row)
+        z -= row
+        np.multiply(Y, z, out=products)
+        np.sum(products, axis=0, out=rows)
+        np.exp(z, out=z)
+        np.sum(z, axis=0, out=row)
+        z /= row                            # L1  p = softmax(z)
+        np.log(row, out=row)
+        row -= rows                         # L2  C = -sum_k Y_k log p_k
+        z -= Y                              # L3  delta = dC/dz = p - Y
+        z *= weight
+        return np.dot(weight, row)
+
+    def curvature_roots(self, p):
+        """Yield sqrt(p_j) (e_j - p): their squares sum to diag(p) - p p^T."""
+        for j, p_j in enumerate(p):
+            root = -p
+            root[j] += 1
+            root *= np.sqrt(p_j)
+            yield root
+
+    def probabilities(self, z):
+        """Softmax over axis 0, in place."""
+        z -= np.amax(z, axis=0)
+        np.exp(z, out=z)
+        z /= np.sum(z, axis=0)
+        return z
+
+    def output_seed(self, k, of):
+        """Logit: e_k less the other classes' mean, as only differences matter.
+
+        Probability: p_k (e_k - p).
+        """
+
+        def of_logit(z):
+            z.fill(-1 / (len(z) - 1))
+            z[k] = 1
+
+        def of_probability(z):
+            p = self.probabilities(z)
+            p_k = p[k].copy()
+            p *= -p_k
+            p[k] += p_k
+
+        return of_logit if of == "logit" else of_probability
+
+    def log_probabilities(self, z):
+        """Log-softmax over axis 0, in place."""
+        z -= np.amax(z, axis=0)
+        z -= np.log(np.sum(np.exp(z), axis=0))
+        return z
+
+
+class LogisticCrossEntropy(Loss):
+    """C = -sum_k [Y_k log p_k + (1 - Y_k) log(1 - p_k)], p = s(z), hence dC/dz = p - Y.
+
+    For several labels at once: one yes or no an output, summed over the outputs.
+    """
+
+    name = "logistic_cross_entropy"
+    out_activation = "logistic"
+
+    def target_table(self, n_outputs, label_smoothing):
+        """Absent and present, each drawn towards one half by the smoothing."""
+        return np.array([label_smoothing / 2, 1 - label_smoothing / 2])
+
+    def value_and_delta(self, z, Y, weight, products, rows, row):
+        """Return sum_b w_b sum_k (softplus(z_kb) - Y_kb z_kb); z becomes w (p - Y)."""
+        np.multiply(Y, z, out=products)
+        np.sum(products, axis=0, out=rows)
+        softplus(z, products)
+        np.sum(products, axis=0, out=row)
+        row -= rows                         # L2  C
+        logistic(z, z)                      # L1  p = s(z)
+        z -= Y                              # L3  delta = dC/dz = p - Y
+        z *= weight
+        return np.dot(weight, row)
+
+    def curvature_roots(self, p):
+        """Yield sqrt(p_j (1 - p_j)) e_j."""
+        for j, p_j in enumerate(p):
+            root = np.zeros_like(p)
+            root[j] = np.sqrt(p_j * (1 - p_j))
+            yield root
+
+    def probabilities(self, z):
+        """Logistic function, in place, as exp(log p): small p keep their digits."""
+        return np.exp(self.log_probabilities(z), out=z)
+
+    def output_seed(self, k, of):
+        """Logit: e_k. Probability: p_k (1 - p_k) e_k."""
+
+        def of_logit(z):
+            z.fill(0)
+            z[k] = 1
+
+        def of_probability(z):
+            p = self.probabilities(z)
+            slope = p[k] * (1 - p[k])
+            z.fill(0)
+            z[k] = slope
+
+        return of_logit if of == "logit" else of_probability
+
+    def log_probabilities(self, z):
+        """Turn z into -softplus(-z) in place."""
+        np.negative(z, out=z)
+        log_p = np.empty_like(z)
+        softplus(z, log_p)
+        return np.negative(log_p, out=z)
+
+
+LOSSES = {loss.name: loss for loss in (SoftmaxCrossEntropy(), LogisticCrossEntropy())}

@@ -1,0 +1,162 @@
+"""The objective: mean weighted loss + alpha / (2 n) |W|^2, and its gradient.
+
+    C(theta) = 1/n sum_i w_i C_i(theta) + alpha / (2 n) sum_l |W_l|^2
+
+with n the sum of the sample weights (the number of rows where none are given) and
+biases free. A minibatch sees the first term's mean over its own rows. Loss and gradient
+are sums over rows, so the full batch is summed over blocks that fit the cache: memory
+does not grow with the number of rows.
+"""
+
+import numpy as np
+
+from .parameters import ParameterVector
+
+
+class Objective:
+    """Loss and gradient of a network over training rows.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ParameterVector
+        Of the network.
+    rows : DenseRows or SparseRows
+    targets : Targets
+    weights : ndarray of shape (n_samples,) or None
+        Sample weights of mean 1.
+    penalty : float
+        alpha / n, the strength of the L2 term; 0 for none.
+    block_rows : int
+        Rows that are computed at once.
+    draw_mask : callable, default=None
+        Fills an array with a dropout mask; None for no dropout.
+    """
+
+    def __init__(
+        self,
+        network,
+        parameters,
+        rows,
+        targets,
+        weights,
+        penalty,
+        block_rows,
+        draw_mask=None,
+    ):
+        self.network, self.parameters = network, parameters
+        self.rows, self.targets, self.weights = rows, targets, weights
+        self.penalty, self.draw_mask = penalty, draw_mask
+        self.n_samples = targets.n_samples
+        self.block_rows = min(block_rows, self.n_samples)
+        self.theta, self.dtype = parameters.theta, parameters.theta.dtype
+        self.n_weights = len(parameters.penalised)
+        self.workspace = network.workspace(self.block_rows, draw_mask is not None)
+        self.gradient = ParameterVector(parameters.layer_sizes, self.dtype)
+        self._part = None
+        self._penalty_term = np.empty_like(self.gradient.penalised)
+        self._uniform = {}
+        self._only_block = None
+
+    # The full batch ---------------------------------------------------------------
+
+    def value_and_gradient(self):
+        """Return C(theta); write dC/dtheta into ``gradient.theta``."""
+        value, total = 0.0, self.gradient
+        for part, (X, Y, weight, ws) in enumerate(self.blocks()):
+            into = total if part == 0 else self._block_gradient()
+            value += self.network.value_and_gradient(
+                X, Y, weight, ws, into, self.draw_mask
+            )
+            if part:
+                total.theta += into.theta
+        self.add_penalty_gradient()
+        return value + self.penalty_value()
+
+    def value(self):
+        """Return C(theta)."""
+        value = 0.0
+        for X, Y, weight, ws in self.blocks():
+            z = self.network.forward(X, ws)
+            value += self.network.loss.value_and_delta(
+                z, Y, weight, ws.products, ws.row_sums, ws.row
+            )
+        return value + self.penalty_value()
+
+    def blocks(self):
+        """Yield X, Y, weight (its sum over all blocks is 1) and workspace of each."""
+        if self.block_rows == self.n_samples:
+            if self._only_block is None:
+                self._only_block = self._block(0, self.n_samples)
+            yield self._only_block
+            return
+        for start in range(0, self.n_samples, self.block_rows):
+            yield self._block(start, min(start + self.block_rows, self.n_samples))
+
+    def _block(self, start, stop):
+        ws = self.workspace.head(stop - start)
+        X = self.rows.block(start, stop)
+        Y = self.targets.block(start, stop, ws.targets)
+        if self.weights is None:
+            weight = self._uniform_weight(stop - start, self.n_samples)
+        else:
+            weight = self.weights[start:stop] / self.n_samples
+        return X, Y, weight, ws
+
+    def _block_gradient(self):
+        if self._part is None:
+            self._part = ParameterVector(self.gradient.layer_sizes, self.dtype)
+        return self._part
+
+    def add_penalty_gradient(self):
+        """Add alpha/n W to the gradient."""
+        if self.penalty:
+            penalised = self.parameters.penalised
+            np.multiply(penalised, self.penalty, out=self._penalty_term)
+            self.gradient.penalised += self._penalty_term
+
+    def penalty_value(self):
+        """Return alpha / (2 n) |W|^2."""
+        if not self.penalty:
+            return 0.0
+        W = self.parameters.penalised
+        return 0.5 * self.penalty * np.dot(W, W)
+
+    # Minibatches ------------------------------------------------------------------
+
+    def batches(self, order, batch_size):
+        """Yield X, Y, weight (of mean 1 / B) and workspace of each batch of ``order``.
+
+        Rows are gathered for several batches at once: for narrow X the call costs more
+        than the rows it copies.
+        """
+        K = len(self.gradient.biases[-1])
+        chunk = self.rows.batches_at_once(batch_size) * batch_size
+        Y_flat = np.empty(K * min(chunk, len(order)), self.dtype)
+        for begin in range(0, len(order), chunk):
+            indices = order[begin : begin + chunk]
+            n = len(indices)
+            X = self.rows.take(indices)
+            Y = self.targets.take(indices, Y_flat[: K * n].reshape(K, n))
+            for start in range(0, n, batch_size):
+                stop = min(start + batch_size, n)
+                B = stop - start
+                if self.weights is None:
+                    weight = self._uniform_weight(B, B)
+                else:
+                    weight = self.weights[indices[start:stop]] / B
+                X_batch = X if B == n else X[start:stop]
+                yield X_batch, Y[:, start:stop], weight, self.workspace.head(B)
+
+    def batch_value_and_gradient(self, X, Y, weight, ws):
+        """Return a batch's loss without penalty; write the whole gradient."""
+        value = self.network.value_and_gradient(
+            X, Y, weight, ws, self.gradient, self.draw_mask
+        )
+        self.add_penalty_gradient()
+        return value
+
+    def _uniform_weight(self, n_rows, n):
+        if (n_rows, n) not in self._uniform:
+            self._uniform[n_rows, n] = np.full(n_rows, 1.0 / n, self.dtype)
+        return self._uniform[n_rows, n]

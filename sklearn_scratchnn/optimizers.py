@@ -1,0 +1,143 @@
+"""Update rules: a few in-place ufuncs on two flat arrays.
+
+``step`` spends the gradient: its memory becomes the step. The state is a dict of
+arrays and numbers. `OPTIMIZERS` at the end names the classes.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+
+PIECE = 16_384  # parameters at a time: five float32 arrays of them fit a 512 kB cache
+
+
+class Optimizer(ABC):
+    """An update rule.
+
+    Attributes
+    ----------
+    name : str
+    default_rate : float
+        The learning rate per update that ``learning_rate_init="auto"`` stands for.
+    """
+
+    name = ""
+    default_rate = 0.001
+
+    @abstractmethod
+    def init(self, theta):
+        """Return the state before the first update."""
+
+    @abstractmethod
+    def step(self, theta, gradient, state, rate, n_weights):
+        """Update ``theta`` and ``state`` in place; the gradient is spent.
+
+        Parameters
+        ----------
+        theta, gradient : ndarray of shape (n_parameters,)
+        state : dict
+            From `init`.
+        rate : float
+            Learning rate of this update.
+        n_weights : int
+            How many of the first parameters are weights, the rest being biases.
+        """
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Gradient descent with momentum; v <- mu v - rate g, theta <- theta + v.
+
+    Nesterov's variant, theta <- theta + mu v - rate g after the update of v, is that
+    of Sutskever et al. (2013, eq. 7) in the shifted variable of Bengio et al. (2013).
+    """
+
+    momentum: float = 0.9
+    nesterovs_momentum: bool = True
+
+    name = "sgd"
+    default_rate = 0.1
+
+    def init(self, theta):
+        """Velocity zero; none is kept without momentum."""
+        return {"v": np.zeros_like(theta)} if self.momentum else {}
+
+    def step(self, theta, gradient, state, rate, n_weights):
+        """Update in place."""
+        gradient *= rate
+        if self.momentum:
+            v = state["v"]
+            v *= self.momentum
+            v -= gradient
+            if not self.nesterovs_momentum:
+                theta += v
+                return
+            theta += self.momentum * v
+        theta -= gradient
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, 2015, algorithm 1).
+
+    The state keeps m / (1 - beta_1) and v / (1 - beta_2), so that a new gradient is
+    added without a product; the bias corrections go into the step's one factor and
+    into epsilon (ibid., the note below the algorithm).
+    """
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    name = "adam"
+    default_rate = 0.001
+
+    def init(self, theta):
+        """Both moments zero."""
+        return {"t": 0, "m": np.zeros_like(theta), "v": np.zeros_like(theta)}
+
+    def step(self, theta, gradient, state, rate, n_weights):
+        """Update in place, in pieces that stay in the cache."""
+        state["t"] += 1
+        t, m, v = state["t"], state["m"], state["v"]
+        root = ((1 - self.beta_2) / (1 - self.beta_2**t)) ** 0.5
+        factor = rate * (1 - self.beta_1) / (1 - self.beta_1**t) / root
+        epsilon = self.epsilon / root
+        for start in range(0, len(theta), PIECE):
+            piece = slice(start, start + PIECE)
+            self._step_piece(
+                theta[piece], gradient[piece], m[piece], v[piece], factor, epsilon
+            )
+
+    def _step_piece(self, theta, g, m, v, factor, epsilon):
+        m *= self.beta_1
+        m += g                                  # m / (1 - beta_1)
+        np.square(g, out=g)
+        v *= self.beta_2
+        v += g                                  # v / (1 - beta_2)
+        np.sqrt(v, out=g)
+        g += epsilon
+        np.divide(m, g, out=g)
+        g *= factor
+        theta -= g
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled decay of the weights (Loshchilov and Hutter, 2019, alg. 2).
+
+    Before Adam's step every weight, but no bias, shrinks by rate * weight_decay.
+    """
+
+    weight_decay: float = 0.01
+
+    name = "adamw"
+
+    def step(self, theta, gradient, state, rate, n_weights):
+        """Update in place."""
+        theta[:n_weights] *= 1 - rate * self.weight_decay
+        super().step(theta, gradient, state, rate, n_weights)
+
+
+OPTIMIZERS = {rule.name: rule for rule in (SGD, Adam, AdamW)}

@@ -1,0 +1,94 @@
+"""One flat vector of parameters, with a view per layer, and how it is initialised."""
+
+import numpy as np
+
+
+class ParameterVector:
+    """All weights, then all biases, of a network as views into one flat array.
+
+    Weights come first, so that what the L2 penalty sees is one slice. A gradient has
+    the same layout.
+
+    Parameters
+    ----------
+    layer_sizes : sequence of int
+        Features, hidden units of each layer, outputs.
+    dtype : dtype, default=float64
+
+    Attributes
+    ----------
+    theta : ndarray of shape (n_parameters,)
+    weights : list of ndarray of shape (fan_in, fan_out)
+    biases : list of ndarray of shape (fan_out,)
+    penalised : ndarray of shape (n_weights,)
+        The slice of ``theta`` that holds the weights.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> parameters = ParameterVector((2, 3, 2))
+    >>> parameters.theta.shape, parameters.weights[1].shape
+    ((17,), (3, 2))
+    """
+
+    def __init__(self, layer_sizes, dtype=np.float64):
+        self.layer_sizes = tuple(layer_sizes)
+        shapes = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:]))
+        n_weights = sum(fan_in * fan_out for fan_in, fan_out in shapes)
+        self.theta = np.zeros(n_weights + sum(self.layer_sizes[1:]), dtype)
+        self.penalised = self.theta[:n_weights]
+        self.weights, self.biases = [], []
+        start, bias = 0, n_weights
+        for fan_in, fan_out in shapes:
+            stop = start + fan_in * fan_out
+            self.weights.append(self.theta[start:stop].reshape(fan_in, fan_out))
+            self.biases.append(self.theta[bias : bias + fan_out])
+            start, bias = stop, bias + fan_out
+
+    def assign(self, weights, biases):
+        """Copy the layers' ``weights`` and ``biases`` into the vector."""
+        for own, given in zip(self.weights + self.biases, [*weights, *biases]):
+            own[...] = given
+
+
+def lecun_normal(fan_in, fan_out, random_state):
+    """Standard normal / sqrt(fan_in), untruncated (LeCun et al., 1998, sec. 4.6)."""
+    return random_state.randn(fan_in, fan_out) / np.sqrt(fan_in)
+
+
+def he_normal(fan_in, fan_out, random_state):
+    """Standard normal * sqrt(2 / fan_in) (He et al., 2015, eq. 10)."""
+    return random_state.randn(fan_in, fan_out) * np.sqrt(2.0 / fan_in)
+
+
+def glorot_uniform(fan_in, fan_out, random_state):
+    """Uniform within sqrt(6 / (fan_in + fan_out)) (Glorot and Bengio, 2010, eq. 16)."""
+    bound = np.sqrt(6.0 / (fan_in + fan_out))
+    return random_state.uniform(-bound, bound, (fan_in, fan_out))
+
+
+INITIALIZERS = {
+    "lecun_normal": lecun_normal,
+    "glorot_uniform": glorot_uniform,
+    "he_normal": he_normal,
+}
+
+
+def initialize(parameters, activations, init, random_state):
+    """Draw the weights layer by layer from ``random_state``; biases become zero.
+
+    Parameters
+    ----------
+    parameters : ParameterVector
+        Written in place.
+    activations : sequence of Activation
+        One per hidden layer; each names the initialiser that suits it.
+    init : str
+        A name in `INITIALIZERS`, or "auto" for what each activation names.
+    random_state : numpy.random.RandomState
+    """
+    parameters.theta.fill(0)
+    named = [f.initializer for f in activations] + ["glorot_uniform"]
+    for W, name in zip(parameters.weights, named):
+        draw = INITIALIZERS[name if init == "auto" else init]
+        W[...] = draw(*W.shape, random_state)

@@ -1,0 +1,82 @@
+"""Prediction: the forward pass over blocks of rows, with fitted layers."""
+
+import numpy as np
+
+from .activations import ACTIVATIONS
+from .assembly import block_rows
+from .losses import LOSSES
+from .network import Network
+from .rows import DenseRows, SparseRows
+
+
+class Predictor:
+    """The network of fitted layers; each call has buffers of its own.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        Layers for raw inputs.
+    activations : sequence of str
+        One name per hidden layer.
+    out_activation : str
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        What is computed is computed in the wider of its dtype and that of ``coefs``.
+    """
+
+    def __init__(self, coefs, intercepts, activations, out_activation, X):
+        dtype = np.result_type(X.dtype, *coefs)
+        loss = next(l for l in LOSSES.values() if l.out_activation == out_activation)
+        self.network = Network(
+            [W.astype(dtype, copy=False) for W in coefs],
+            [b.astype(dtype, copy=False) for b in intercepts],
+            [ACTIVATIONS[name] for name in activations],
+            loss,
+        )
+        self.n_samples, self.dtype = X.shape[0], dtype
+        n_rows = block_rows(self.network.layer_sizes, dtype, self.n_samples)
+        kind = DenseRows if isinstance(X, np.ndarray) else SparseRows
+        self._rows = kind(X, None, None, dtype, n_rows)
+        self._workspace = self.network.workspace(n_rows)
+
+    def _blocks(self):
+        """Yield slice, rows and workspace, after the forward pass, of each block."""
+        for start in range(0, self.n_samples, self._workspace.n_rows):
+            stop = min(start + self._workspace.n_rows, self.n_samples)
+            ws = self._workspace.head(stop - start)
+            X = self._rows.block(start, stop)
+            self.network.forward(X, ws)
+            yield slice(start, stop), X, ws
+
+    def outputs(self, link=None):
+        """Return logits, (n_samples, K), or what ``link`` turns their columns into."""
+        out = np.empty((self.n_samples, len(self.network.biases[-1])), self.dtype)
+        for block, _, ws in self._blocks():
+            out[block] = (ws.logits if link is None else link(ws.logits)).T
+        return out
+
+    def winners(self):
+        """Return the index of the largest logit of each row."""
+        out = np.empty(self.n_samples, np.intp)
+        for block, _, ws in self._blocks():
+            out[block] = ws.logits.argmax(axis=0)
+        return out
+
+    def hidden(self, layer):
+        """Return the activations of a hidden layer, (n_samples, n_units)."""
+        n_units = self.network.layer_sizes[1:-1][layer]
+        out = np.empty((self.n_samples, n_units), self.dtype)
+        for block, _, ws in self._blocks():
+            out[block] = ws.outputs[layer]
+        return out
+
+    def input_gradients(self, seed):
+        """Return the derivative of a function of the logits, (n_samples, D).
+
+        ``seed`` turns logits of shape (K, B) into the function's derivative in them, in
+        place.
+        """
+        out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
+        for block, _, ws in self._blocks():
+            seed(ws.logits)
+            out[block] = self.network.input_gradients(ws)
+        return out

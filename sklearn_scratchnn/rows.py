@@ -1,0 +1,145 @@
+"""The training data, a batch at a time: rows converted and standardised when needed.
+
+X is never copied whole: a batch is gathered, a block is sliced, and only that is
+converted to the training's dtype and standardised. A block that holds all rows is
+prepared once and kept.
+"""
+
+import numpy as np
+
+from .backend import CentredRows, gather
+
+
+class DenseRows:
+    """Rows of an array, as ``(x - mean) / scale`` in the training's dtype.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Any real dtype; may be read-only or a memory map.
+    mean, scale : ndarray of shape (n_features,) or None
+        None for rows as they are.
+    dtype : dtype
+    n_rows : int
+        The most rows that are asked for at once.
+    """
+
+    def __init__(self, X, mean, scale, dtype, n_rows):
+        wide = np.result_type(X.dtype, dtype)
+        self.X = X
+        self.standardized = mean is not None
+        if self.standardized:
+            self.mean, self.scale = mean.astype(wide), scale.astype(wide)
+        self._gathered = np.empty((n_rows, X.shape[1]), X.dtype)
+        self._centred = self._like_gathered(wide, self._gathered)
+        self._prepared = self._like_gathered(dtype, self._centred)
+        self._as_they_are = not self.standardized and X.dtype == dtype
+
+    @staticmethod
+    def _like_gathered(dtype, array):
+        return array if array.dtype == dtype else np.empty(array.shape, dtype)
+
+    def take(self, indices):
+        """Return the rows at ``indices``; the next call overwrites them."""
+        rows = self._gathered[: len(indices)]
+        return self._prepare(gather(self.X, indices, 0, rows))
+
+    def batches_at_once(self, batch_size):
+        """Return how many batches a call of `take` should gather."""
+        return max(1, len(self._gathered) // batch_size)
+
+    def block(self, start, stop):
+        """Return the rows from ``start`` to ``stop``; the next call overwrites them."""
+        return self._prepare(self.X[start:stop])
+
+    def _prepare(self, rows):
+        if self._as_they_are:
+            return rows
+        out = self._prepared[: len(rows)]
+        if not self.standardized:
+            np.copyto(out, rows, casting="same_kind")
+            return out
+        centred = np.subtract(rows, self.mean, out=self._centred[: len(rows)])
+        return np.divide(centred, self.scale, out=out, casting="same_kind")
+
+
+class SparseRows:
+    """Rows of a CSR matrix, scaled, with the mean subtracted in products only.
+
+    Parameters are those of `DenseRows`.
+    """
+
+    def __init__(self, X, mean, scale, dtype, n_rows):
+        self.X, self.dtype = X, dtype
+        self.shift = None if mean is None else (mean / scale).astype(dtype)
+        self.scale = None if scale is None else scale.astype(dtype)
+
+    def take(self, indices):
+        """Return the rows at ``indices`` as `CentredRows`."""
+        return self._prepare(self.X[indices])
+
+    def batches_at_once(self, batch_size):
+        """Return 1: slicing a sparse matrix is no cheaper than gathering from it."""
+        return 1
+
+    def block(self, start, stop):
+        """Return the rows from ``start`` to ``stop`` as `CentredRows`."""
+        return self._prepare(self.X[start:stop])
+
+    def _prepare(self, rows):
+        rows = rows.astype(self.dtype)
+        if self.scale is not None:
+            rows.data /= self.scale[rows.indices]
+        return CentredRows(rows, self.shift)
+
+
+class Targets:
+    """Targets Y as columns, looked up from encoded labels.
+
+    Parameters
+    ----------
+    codes : ndarray of int of shape (n_samples,) or (n_labels, n_samples)
+        Class of each row; or, for several labels, absence 0 or presence 1.
+    table : ndarray of shape (n_classes, n_classes) or (2,)
+        ``table[..., code]`` is the target; see ``Loss.target_table``.
+    dtype : dtype
+    """
+
+    def __init__(self, codes, table, dtype):
+        self.codes, self.table = codes, table.astype(dtype)
+        self.n_samples = codes.shape[-1]
+
+    def take(self, indices, out):
+        """Write the targets of the rows at ``indices`` into ``out``, (K, B)."""
+        codes = self.codes.take(indices, -1, mode="clip")
+        return gather(self.table, codes, -1, out)
+
+    def block(self, start, stop, out):
+        """Write the targets from row ``start`` to ``stop`` into ``out``, (K, B)."""
+        return gather(self.table, self.codes[..., start:stop], -1, out)
+
+
+class Subset:
+    """Some rows of `DenseRows`, `SparseRows` or `Targets`, with the same methods.
+
+    Parameters
+    ----------
+    base : DenseRows, SparseRows or Targets
+    indices : ndarray of int of shape (n_subset,)
+    """
+
+    def __init__(self, base, indices):
+        self.base, self.indices = base, indices
+        self.n_samples = len(indices)
+
+    def batches_at_once(self, batch_size):
+        """As of all the rows."""
+        return self.base.batches_at_once(batch_size)
+
+    def take(self, indices, *out):
+        """Return or write what is at ``indices`` of the subset."""
+        return self.base.take(self.indices[indices], *out)
+
+    def block(self, start, stop, *out):
+        """Return or write what is from ``start`` to ``stop`` of the subset."""
+        return self.base.take(self.indices[start:stop], *out)

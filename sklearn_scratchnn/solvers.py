@@ -1,0 +1,275 @@
+"""Solvers: each walks theta downhill on an `Objective`, and reports after every pass.
+
+``Solver.run(objective, state, on_epoch)`` calls ``on_epoch`` once a pass and does what
+its answer says; history, verbose lines, callbacks, stopping and best parameters all
+hang on that call and are the same for every solver. `SOLVERS` at the end names them.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+
+from .curvature import curvature
+from .optimizers import OPTIMIZERS, Optimizer
+from .schedules import Schedule
+
+
+class Answer(Enum):
+    """What a solver is told after a pass."""
+
+    GO_ON = 0
+    PLATEAU = 1
+    STOP = 2
+
+
+class Outcome(Enum):
+    """Why a solver returned."""
+
+    CONVERGED = "converged"
+    STOPPED = "stopped"
+    EXHAUSTED = "reached the planned number of passes"
+    STUCK = "found no further descent"
+
+
+class Solver(ABC):
+    """A way to minimise an objective.
+
+    Attributes
+    ----------
+    stochastic : bool
+        Whether updates see minibatches.
+    reports_before_step : bool
+        Whether the loss reported for a pass is that of the parameters it began with.
+    """
+
+    stochastic = False
+    reports_before_step = False
+
+    def init(self, objective):
+        """Return the state before the first pass: a dict of arrays and numbers."""
+        return {"epoch": 0}
+
+    @abstractmethod
+    def run(self, objective, state, on_epoch):
+        """Run until told to stop, converged, or out of passes.
+
+        Parameters
+        ----------
+        objective : Objective
+            Its ``theta`` is changed in place.
+        state : dict
+            From `init`, or as an earlier run left it.
+        on_epoch : callable
+            ``on_epoch(loss, rate, gradient_norm)`` returns an `Answer`.
+
+        Returns
+        -------
+        Outcome
+        """
+
+
+@dataclass(frozen=True)
+class GradientDescent(Solver):
+    """Minibatch descent: shuffle, then one update of the rule a batch.
+
+    With ``batch_size=None`` a batch is everything, and a pass is one update of the
+    article's batch gradient descent.
+    """
+
+    reports_before_step = True
+
+    rule: Optimizer
+    schedule: Schedule
+    rate: float
+    batch_size: int | None
+    max_iter: int
+    tol: float
+    shuffle: bool = True
+    max_grad_norm: float | None = None
+    random_state: np.random.RandomState | None = None
+
+    @property
+    def stochastic(self):
+        """Whether a batch is less than everything."""
+        return self.batch_size is not None
+
+    def init(self, objective):
+        """Return the state before the first pass."""
+        return {
+            "epoch": 0,
+            "updates": 0,
+            "rate_factor": 1.0,
+            "rule": self.rule.init(objective.theta),
+        }
+
+    def run(self, objective, state, on_epoch):
+        """Descend; see `Solver.run`. The gradient norm is that of a pass's first batch."""
+        one_pass = self._stochastic_pass if self.stochastic else self._full_pass
+        while state["epoch"] < self.max_iter:
+            loss, rate, norm = one_pass(objective, state)
+            state["epoch"] += 1
+            answer = on_epoch(loss, rate, norm)
+            if answer is Answer.STOP:
+                return Outcome.STOPPED
+            if answer is Answer.PLATEAU and not self._lower_rate(state):
+                return Outcome.CONVERGED
+            if not self.stochastic and norm <= self.tol:
+                return Outcome.CONVERGED
+        return Outcome.EXHAUSTED
+
+    def _full_pass(self, objective, state):
+        loss = objective.value_and_gradient()
+        norm, rate = self._update(objective, state, self.max_iter, measure=True)
+        return loss, rate, norm
+
+    def _stochastic_pass(self, objective, state):
+        n = objective.n_samples
+        order = self.random_state.permutation(n) if self.shuffle else np.arange(n)
+        n_updates = self.max_iter * -(-n // self.batch_size)
+        loss, norm = 0.0, None
+        for X, Y, weight, ws in objective.batches(order, self.batch_size):
+            value = objective.batch_value_and_gradient(X, Y, weight, ws)
+            loss += value * len(weight)
+            if norm is None:
+                norm, rate = self._update(objective, state, n_updates, measure=True)
+            else:
+                self._update(objective, state, n_updates)
+        return loss / n + objective.penalty_value(), rate, norm
+
+    def _lower_rate(self, state):
+        rate = self.schedule.after_plateau(self.rate * state["rate_factor"])
+        if rate is None:
+            return False
+        state["rate_factor"] = rate / self.rate
+        return True
+
+    def _update(self, objective, state, n_updates, measure=False):
+        """Make one update; return the gradient's norm, where it is needed, and the rate."""
+        gradient, norm = objective.gradient.theta, None
+        rate = self.rate * state["rate_factor"]
+        rate = self.schedule.rate(rate, state["updates"], n_updates)
+        if measure or self.max_grad_norm is not None:
+            norm = math.sqrt(np.dot(gradient, gradient))
+        if self.max_grad_norm is not None and norm > self.max_grad_norm:
+            gradient *= self.max_grad_norm / norm
+        self.rule.step(
+            objective.theta, gradient, state["rule"], rate, objective.n_weights
+        )
+        state["updates"] += 1
+        return norm, rate
+
+
+@dataclass(frozen=True)
+class LBFGS(Solver):
+    """Limited-memory BFGS (Liu and Nocedal, 1989) as SciPy has it.
+
+    SciPy computes in float64 whatever the objective's dtype.
+    """
+
+    max_iter: int
+    max_fun: int
+    tol: float
+
+    def run(self, objective, state, on_epoch):
+        """Minimise; see `Solver.run`. Losses and gradients are those after the pass."""
+        from scipy.optimize import minimize
+
+        theta, gradient = objective.theta, objective.gradient.theta
+        answer = Answer.GO_ON
+
+        def value_and_gradient(x):
+            np.copyto(theta, x, casting="same_kind")
+            value = float(objective.value_and_gradient())
+            return value, gradient.astype(np.float64)
+
+        def report(intermediate_result):
+            nonlocal answer
+            np.copyto(theta, intermediate_result.x, casting="same_kind")
+            state["epoch"] += 1
+            norm = math.sqrt(np.dot(gradient, gradient))
+            answer = on_epoch(float(intermediate_result.fun), 1.0, norm)
+            if answer is not Answer.GO_ON:
+                raise StopIteration
+
+        result = minimize(
+            value_and_gradient,
+            theta.astype(np.float64),
+            method="L-BFGS-B",
+            jac=True,
+            callback=report,
+            options={
+                "maxiter": self.max_iter - state["epoch"],
+                "maxfun": self.max_fun,
+                "gtol": self.tol,
+                "ftol": 64 * np.finfo(objective.dtype).eps,
+                "maxls": 50,
+            },
+        )
+        np.copyto(theta, result.x, casting="same_kind")
+        if answer is Answer.STOP:
+            return Outcome.STOPPED
+        if answer is Answer.PLATEAU or result.status == 0:
+            return Outcome.CONVERGED
+        return Outcome.EXHAUSTED if result.status == 1 else Outcome.STUCK
+
+
+@dataclass(frozen=True)
+class GaussNewton(Solver):
+    """Damped Gauss-Newton on the exact softmax curvature.
+
+    A step solves (G + mu I) step = -gradient, with the generalised Gauss-Newton matrix
+    G of `curvature` (Schraudolph, 2002). The damping mu (Levenberg, 1944; Marquardt,
+    1963) follows the ratio of the actual to the predicted fall, as in Nielsen (1999,
+    eq. 2.4).
+    """
+
+    max_iter: int
+    tol: float
+
+    def run(self, objective, state, on_epoch):
+        """Minimise; see `Solver.run`. Losses and gradients are those after the pass."""
+        theta, gradient = objective.theta, objective.gradient.theta
+        loss, G = curvature(objective)
+        damping, growth = 1e-3 * float(G.diagonal().max()), 2.0
+        while state["epoch"] < self.max_iter:
+            before = theta.copy()
+            step, predicted = _damped_step(G, gradient, damping)
+            np.add(before, step, out=theta)
+            ratio = (loss - objective.value()) / predicted
+            while not ratio > 0:
+                if damping > 1e12 * G.diagonal().max() or not predicted > 0:
+                    np.copyto(theta, before)
+                    return Outcome.CONVERGED
+                damping, growth = damping * growth, growth * 2
+                step, predicted = _damped_step(G, gradient, damping)
+                np.add(before, step, out=theta)
+                ratio = (loss - objective.value()) / predicted
+            damping, growth = damping * max(1 / 3, 1 - (2 * ratio - 1) ** 3), 2.0
+            previous = loss
+            loss, G = curvature(objective)
+            state["epoch"] += 1
+            norm = math.sqrt(np.dot(gradient, gradient))
+            answer = on_epoch(loss, 1.0, norm)
+            if answer is Answer.STOP:
+                return Outcome.STOPPED
+            settled = previous - loss <= 64 * np.finfo(theta.dtype).eps * abs(loss)
+            if answer is Answer.PLATEAU or norm <= self.tol or settled:
+                return Outcome.CONVERGED
+        return Outcome.EXHAUSTED
+
+
+def _damped_step(G, gradient, damping):
+    """Return the step and the fall in loss that the quadratic model predicts for it."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    damped = G.copy()
+    damped.flat[:: len(G) + 1] += damping
+    step = -cho_solve(cho_factor(damped, overwrite_a=True), gradient)
+    return step, 0.5 * (damping * np.dot(step, step) - np.dot(step, gradient))
+
+
+SOLVERS = {"gd": GradientDescent, "lbfgs": LBFGS, "gauss_newton": GaussNewton}
+SOLVERS |= dict.fromkeys(OPTIMIZERS, GradientDescent)

@@ -1,0 +1,25 @@
+"""How many BLAS threads a training's products repay."""
+
+from contextlib import nullcontext
+from functools import cache
+
+from threadpoolctl import ThreadpoolController
+
+MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fast
+
+
+@cache
+def _controller():
+    return ThreadpoolController()
+
+
+def blas_threads(objective):
+    """Return a context in which BLAS uses one thread, if the products are small.
+
+    The number of threads is never raised, and is restored on leaving.
+    """
+    sizes = objective.parameters.layer_sizes
+    widest = max(i * o for i, o in zip(sizes[:-1], sizes[1:]))
+    if objective.block_rows * widest >= MIN_WORK:
+        return nullcontext()
+    return _controller().limit(limits=1, user_api="blas")

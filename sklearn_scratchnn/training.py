@@ -1,0 +1,201 @@
+"""Training: what joins objective, solver, stopping and history.
+
+Data takes this way through a fit: the classifier hands in rows and targets, the solver
+walks ``theta`` over the objective, and after every pass `Training.on_epoch` writes the
+history, looks at the validation rows, keeps the best parameters and answers.
+"""
+
+import copy
+import math
+from time import perf_counter
+
+import numpy as np
+
+from .solvers import Answer
+from .stopping import Best
+
+COLUMNS = (
+    "epoch",
+    "loss",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "gradient_norm",
+    "seconds",
+)
+
+
+class History:
+    """One row a pass, as lists in training and as arrays afterwards.
+
+    Columns are epoch (from 1), loss (with penalty), validation_loss (without) and
+    validation_score where there are any, learning_rate (per update), gradient_norm and
+    seconds (since the start).
+    """
+
+    def __init__(self, validated):
+        self.columns = {
+            name: [] for name in COLUMNS if validated or "validation" not in name
+        }
+
+    def append(self, **row):
+        """Append one value to each column."""
+        for name, values in self.columns.items():
+            values.append(row[name])
+
+    def arrays(self):
+        """Return a dict of equally long arrays."""
+        return {name: np.array(values) for name, values in self.columns.items()}
+
+
+class Training:
+    """One run of a solver, watched.
+
+    Parameters
+    ----------
+    objective : Objective
+    solver : Solver
+    patience : Patience or None
+        Judges the validation score, or minus the training loss where there is none.
+    validation : callable or None
+        Returns ``(loss, score)`` of the current parameters on held-out rows.
+    keep_best : bool, default=False
+        Whether the parameters with the best validation score are the result.
+    observe : callable, default=None
+        Called with this object after every pass; a true answer ends the training.
+    verbose : int, default=0
+        1 prints at most ten lines a second, 2 or more a line every pass.
+    first_epoch : int, default=0
+        Passes made before, which the printed numbers go on from.
+
+    Attributes
+    ----------
+    history : History
+    outcome : Outcome or None
+        None while running, and after an interruption.
+    diverged : bool
+        Whether the loss left the finite numbers.
+    best : Best or None
+        By validation score.
+    """
+
+    _CARRIED = ("history", "patience", "best", "lowest", "_entering")
+
+    def __init__(
+        self,
+        objective,
+        solver,
+        patience,
+        validation=None,
+        keep_best=False,
+        observe=None,
+        verbose=0,
+        first_epoch=0,
+    ):
+        self.objective, self.solver = objective, solver
+        self.patience, self.validation = patience, validation
+        self.observe, self.verbose = observe, int(verbose)
+        self.first_epoch = first_epoch
+        self.theta = objective.theta
+        self.history = History(validation is not None)
+        self.outcome, self.diverged = None, False
+        self.best = Best(self.theta) if validation is not None else None
+        self.keep_best = keep_best and validation is not None
+        self.lowest = Best(self.theta)
+        self._entering = self.theta.copy()
+        self._started = perf_counter()
+        self._printed_at, self._printed_epoch = -math.inf, None
+
+    def run(self, state):
+        """Run the solver from ``state``; leave the result in ``objective.theta``.
+
+        A KeyboardInterrupt goes on after the best parameters so far were put there.
+        """
+        finished = False
+        try:
+            with np.errstate(all="ignore"):
+                self.outcome = self.solver.run(self.objective, state, self.on_epoch)
+            finished = True
+        finally:
+            self._settle(finished)
+
+    def on_epoch(self, loss, rate, gradient_norm):
+        """Write a pass down, keep what is best, and answer the solver."""
+        columns = self.history.columns
+        epoch = self.first_epoch + len(columns["epoch"]) + 1
+        loss = float(loss)
+        row = {
+            "epoch": epoch,
+            "loss": loss,
+            "learning_rate": rate,
+            "gradient_norm": float(gradient_norm),
+        }
+        if self.validation is not None:
+            row["validation_loss"], row["validation_score"] = self.validation()
+        self.history.append(**row, seconds=perf_counter() - self._started)
+        self.diverged = not math.isfinite(loss)
+        if self.diverged:
+            return Answer.STOP
+        self._keep(epoch, loss, row.get("validation_score"))
+        if self.verbose:
+            self._print_throttled()
+        if self.observe is not None and self.observe(self):
+            return Answer.STOP
+        if self.patience is not None and self.patience.plateau(
+            row.get("validation_score", -loss)
+        ):
+            return Answer.PLATEAU
+        return Answer.GO_ON
+
+    def result(self):
+        """Return the parameters as they would be if training ended now."""
+        return self.best.theta if self.keep_best else self.theta
+
+    def snapshot(self, state):
+        """Return a deep copy of all that this training needs to go on after a pass."""
+        carried = {name: getattr(self, name) for name in self._CARRIED}
+        elapsed = perf_counter() - self._started
+        return copy.deepcopy(
+            {"state": state, "training": carried, "theta": self.theta, "seconds": elapsed}
+        )
+
+    def restore(self, snapshot):
+        """Take over what `snapshot` returned; return the solver's state."""
+        snapshot = copy.deepcopy(snapshot)
+        vars(self).update(snapshot["training"])
+        np.copyto(self.theta, snapshot["theta"])
+        self._started = perf_counter() - snapshot["seconds"]
+        return snapshot["state"]
+
+    def _keep(self, epoch, loss, score):
+        """Copy parameters: never aliases, which a later pass would change."""
+        before = self.solver.reports_before_step
+        self.lowest.offer(-loss, epoch, self._entering if before else self.theta)
+        if before:
+            np.copyto(self._entering, self.theta)
+        if score is not None:
+            self.best.offer(score, epoch, self.theta)
+
+    def _settle(self, finished):
+        if self.keep_best:
+            np.copyto(self.theta, self.best.theta)
+        elif self.diverged or not finished or not np.isfinite(self.theta).all():
+            np.copyto(self.theta, self.lowest.theta)
+        if self.verbose:
+            self._print()
+
+    def _print_throttled(self):
+        if self.verbose > 1 or perf_counter() - self._printed_at >= 0.1:
+            self._print()
+
+    def _print(self):
+        """Print the last pass, unless that was done."""
+        columns = self.history.columns
+        if not columns["epoch"] or columns["epoch"][-1] == self._printed_epoch:
+            return
+        self._printed_at, self._printed_epoch = perf_counter(), columns["epoch"][-1]
+        line = f"Iteration {columns['epoch'][-1]}, loss = {columns['loss'][-1]:.8f}"
+        if self.validation is not None:
+            line += f"\nValidation score: {columns['validation_score'][-1]:.6f}"
+            line += f", validation loss = {columns['validation_loss'][-1]:.8f}"
+        print(line)
