@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from .backend import logistic, softplus
+from .backend import logistic
 
 
 class Activation(ABC):
@@ -247,12 +247,10 @@ class Softplus(Activation):
 
     name = "softplus"
     initializer = "he_normal"
-    uses_scratch = True
 
     def apply(self, z, out, scratch):
-        """Write log(1 + exp z)."""
-        softplus(z, scratch)
-        out[...] = scratch
+        """Write log(exp 0 + exp z), which overflows for no z."""
+        np.logaddexp(z, 0, out=out)
 
     def derivative(self, z, a, out, scratch):
         """Write 1 - exp(-a)."""

@@ -25,41 +25,35 @@ class CentredRows:
         """(B, D), as of an array."""
         return self.rows.shape
 
-    def times(self, W, out):
-        """Write ``(S - 1 m^T) W`` of shape (B, H) into ``out``."""
-        out[...] = self.rows @ W
+    def times(self, W):
+        """Return ``(S - 1 m^T) W`` of shape (B, H)."""
+        product = self.rows @ W
         if self.shift is not None:
-            out -= self.shift @ W
+            product -= self.shift @ W
+        return product
 
-    def transposed_times(self, delta, out):
-        """Write ``(S - 1 m^T)^T delta`` of shape (D, H) into ``out``."""
-        out[...] = self.rows.T @ delta
+    def transposed_times(self, delta):
+        """Return ``(S - 1 m^T)^T delta`` of shape (D, H)."""
+        product = self.rows.T @ delta
         if self.shift is not None:
-            out -= np.outer(self.shift, delta.sum(axis=0))
+            product -= np.outer(self.shift, delta.sum(axis=0))
+        return product
 
 
-def multiply(a, W, out):
-    """Write ``a W`` into ``out``; ``a`` is an array or `CentredRows`."""
-    if isinstance(a, CentredRows):
-        a.times(W, out)
+def first_layer(W_transposed, X, out):
+    """Write ``W^T X^T`` into ``out``; X is an array of rows or `CentredRows`."""
+    if isinstance(X, CentredRows):
+        out[...] = X.times(W_transposed.T).T
     else:
-        np.matmul(a, W, out=out)
+        np.dot(W_transposed, X.T, out=out)
 
 
-def multiply_to_columns(a, W, out):
-    """Write ``(a W)^T`` into ``out``, so that a row of ``a`` becomes a column."""
-    if isinstance(a, CentredRows):
-        a.times(W, out.T)
+def first_gradient(X, delta, out):
+    """Write ``X^T delta^T`` into ``out``; X is an array of rows or `CentredRows`."""
+    if isinstance(X, CentredRows):
+        out[...] = X.transposed_times(delta.T)
     else:
-        np.matmul(W.T, a.T, out=out)
-
-
-def multiply_transposed(a, delta, out):
-    """Write ``a^T delta`` into ``out``; ``a`` is an array or `CentredRows`."""
-    if isinstance(a, CentredRows):
-        a.transposed_times(delta, out)
-    else:
-        np.matmul(a.T, delta, out=out)
+        np.dot(X.T, delta.T, out=out)
 
 
 def as_array(a):
@@ -88,15 +82,3 @@ def logistic(z, out):
     np.tanh(out, out=out)
     out += 1
     out *= 0.5
-
-
-def softplus(z, out):
-    """Write log(1 + exp z) into ``out``, which is not z, as max(z, 0) + log1p(exp(-|z|)).
-
-    That form overflows for no z. One temporary array like z is made.
-    """
-    np.abs(z, out=out)
-    np.negative(out, out=out)
-    np.exp(out, out=out)
-    np.log1p(out, out=out)
-    out += np.maximum(z, 0, out=z)

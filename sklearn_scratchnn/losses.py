@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from .backend import logistic, softplus
+from .backend import logistic
 
 
 class Loss(ABC):
@@ -30,7 +30,7 @@ class Loss(ABC):
         """Return what an encoded label is replaced by, along the last axis."""
 
     @abstractmethod
-    def value_and_delta(self, z, Y, weight, products, rows, row):
+    def value_and_delta(self, z, Y, weight, scratch, row):
         """Return the weighted loss of a batch; turn z into delta = dC/dz in place.
 
         Parameters
@@ -38,17 +38,17 @@ class Loss(ABC):
         z : ndarray of shape (K, B)
             Logits; overwritten by delta.
         Y : ndarray of shape (K, B)
-            Targets.
+            Targets times weight.
         weight : ndarray of shape (B,)
-        products : ndarray of shape (K, B)
-            Scratch.
-        rows, row : ndarray of shape (B,)
+            All positive.
+        scratch : ndarray of shape (K, B)
+        row : ndarray of shape (B,)
             Scratch.
 
         Returns
         -------
         value : float
-            ``sum_b weight_b loss_b``.
+            ``sum_b weight_b C_b``.
         """
 
     @abstractmethod
@@ -93,20 +93,19 @@ class SoftmaxCrossEntropy(Loss):
         np.fill_diagonal(table, 1 - label_smoothing + label_smoothing / n_outputs)
         return table
 
-    def value_and_delta(self, z, Y, weight, products, rows, row):
-        """Return sum_b w_b (log sum_k exp z_kb - sum_k Y_kb z_kb); z becomes w (p - Y)."""
-        np.amax(z, axis=0, out=row)
+    def value_and_delta(self, z, Y, weight, scratch, row):
+        """Return sum_b w_b (log sum_k exp z_kb) - sum_kb Y_kb z_kb; z becomes w p - Y."""
+        np.maximum.reduce(z, axis=0, out=row)
         z -= row
-        np.multiply(Y, z, out=products)
-        np.sum(products, axis=0, out=rows)
+        value = -np.vdot(Y, z)
         np.exp(z, out=z)
-        np.sum(z, axis=0, out=row)
-        z /= row                            # L1  p = softmax(z)
+        np.add.reduce(z, axis=0, out=row)
+        weighted = np.divide(row, weight, out=scratch[0])
+        z /= weighted                                   # L1  w p = w softmax(z)
         np.log(row, out=row)
-        row -= rows                         # L2  C = -sum_k Y_k log p_k
-        z -= Y                              # L3  delta = dC/dz = p - Y
-        z *= weight
-        return np.dot(weight, row)
+        value += np.dot(weight, row)                    # L2  C = -sum_k Y_k log p_k
+        z -= Y                                          # L3  delta = dC/dz = p - Y
+        return value
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j) (e_j - p): their squares sum to diag(p) - p p^T."""
@@ -161,17 +160,16 @@ class LogisticCrossEntropy(Loss):
         """Absent and present, each drawn towards one half by the smoothing."""
         return np.array([label_smoothing / 2, 1 - label_smoothing / 2])
 
-    def value_and_delta(self, z, Y, weight, products, rows, row):
-        """Return sum_b w_b sum_k (softplus(z_kb) - Y_kb z_kb); z becomes w (p - Y)."""
-        np.multiply(Y, z, out=products)
-        np.sum(products, axis=0, out=rows)
-        softplus(z, products)
-        np.sum(products, axis=0, out=row)
-        row -= rows                         # L2  C
-        logistic(z, z)                      # L1  p = s(z)
-        z -= Y                              # L3  delta = dC/dz = p - Y
+    def value_and_delta(self, z, Y, weight, scratch, row):
+        """Return sum_kb (w_b softplus(z_kb) - Y_kb z_kb); z becomes w p - Y."""
+        value = -np.vdot(Y, z)
+        np.logaddexp(z, 0, out=scratch)
+        scratch *= weight
+        value += np.add.reduce(scratch, axis=None)      # L2  C
+        logistic(z, z)                                  # L1  p = s(z)
         z *= weight
-        return np.dot(weight, row)
+        z -= Y                                          # L3  delta = dC/dz = p - Y
+        return value
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j (1 - p_j)) e_j."""
@@ -202,9 +200,8 @@ class LogisticCrossEntropy(Loss):
     def log_probabilities(self, z):
         """Turn z into -softplus(-z) in place."""
         np.negative(z, out=z)
-        log_p = np.empty_like(z)
-        softplus(z, log_p)
-        return np.negative(log_p, out=z)
+        np.logaddexp(z, 0, out=z)
+        return np.negative(z, out=z)
 
 
 LOSSES = {loss.name: loss for loss in (SoftmaxCrossEntropy(), LogisticCrossEntropy())}

@@ -1,23 +1,24 @@
 """The network: a forward pass, and backpropagation, the forward pass undone.
 
-For a batch of B rows and layers l = 1 .. L::
+A batch of B rows is kept as columns, ``a_0 = X^T`` of shape (D, B), so that a sum over a
+layer's few units, or a bias, runs along the batch. For layers l = 1 .. L::
 
-    F1  z_l = a_{l-1} W_l + b_l             a_0 = X
+    F1  z_l = W_l^T a_{l-1} + b_l           (fan_out, B)
     F2  a_l = f_l(z_l)                      hidden layers; the loss reads the logits z_L
-    F3  a_l = a_l m_l                       dropout in training, m of mean 1
+    F3  a_l <- a_l m_l                      dropout in training, masks m of mean 1
 
-    B1  dC/dW_l = a_{l-1}^T delta_l         delta_l = dC/dz_l
-    B2  dC/db_l = column sums of delta_l
-    B3  dC/da_{l-1} = delta_l W_l^T
+    B1  dC/dW_l = a_{l-1} delta_l^T         with delta_l = dC/dz_l
+    B2  dC/db_l = row sums of delta_l
+    B3  dC/da_{l-1} = W_l delta_l
     B4  delta_{l-1} = dC/da_{l-1} f'(z_{l-1})
 
-The loss hands in delta_L = p - Y. The last layer is kept as columns, (K, B), because
-sums over few outputs are fastest along the batch; ``.T`` is free.
+The loss hands in delta_L = p - Y. Written with rows, as most texts have it, F1 is
+``z = a W + b`` and B1 is ``a^T delta``: the same products, transposed.
 """
 
 import numpy as np
 
-from .backend import as_array, multiply, multiply_to_columns, multiply_transposed
+from .backend import as_array, first_gradient, first_layer
 
 
 class Workspace:
@@ -55,20 +56,20 @@ class Workspace:
 
         def layers(name, wanted):
             return [
-                array(f"{name} {l}", n_rows, units[l]) if wanted[l] else None
+                array(f"{name} {l}", units[l], n_rows) if wanted[l] else None
                 for l in range(n_layers)
             ]
 
         self.outputs = layers("outputs", [True] * n_layers)
         self.deltas = layers("deltas", [True] * n_layers)
-        self.inputs = layers("inputs", [f.keeps_input for f in activations])
+        kept = layers("inputs", [f.keeps_input for f in activations])
+        self.inputs = [a if z is None else z for z, a in zip(kept, self.outputs)]
         self.scratch = layers("scratch", [f.uses_scratch for f in activations])
         self.masks = layers("masks", [dropout] * n_layers)
         self.dropped = layers("dropped", [dropout] * n_layers)
         self.logits = array("logits", K, n_rows)
         self.targets = array("targets", K, n_rows)
-        self.products = array("products", K, n_rows)
-        self.row_sums = array("row sums", n_rows)
+        self.columns = array("columns", K, n_rows)
         self.row = array("row", n_rows)
         self.ones = array("ones", n_rows)
         self.ones.fill(1)
@@ -118,7 +119,8 @@ class Network:
         self.activations = tuple(activations)
         self.loss = loss
         self.last = len(self.activations)
-        self._last_bias = self.biases[-1][:, np.newaxis]                # (K, 1)
+        self._transposed = [W.T for W in self.weights]                  # (fan_out, fan_in)
+        self._bias_columns = [b[:, np.newaxis] for b in self.biases]    # (fan_out, 1)
 
     def workspace(self, n_rows, dropout=False):
         """Return a `Workspace` for batches of at most ``n_rows`` rows."""
@@ -127,24 +129,26 @@ class Network:
         )
 
     def forward(self, X, ws, draw_mask=None):
-        """Return the logits of X, one row of (B, D) a column of (K, B), in ``ws``.
+        """Return the logits (K, B) of the rows X (B, D), in ``ws``.
 
         ``draw_mask``, given in training with dropout alone, fills a mask of F3.
         """
-        a = X                                                           # (B, D)
-        for l in range(self.last):
-            f, out = self.activations[l], ws.outputs[l]                 # (B, fan_out)
-            z = ws.inputs[l] if f.keeps_input else out
-            multiply(a, self.weights[l], out=z)
-            z += self.biases[l]                                         # F1
-            f.apply(z, out, ws.scratch[l])                              # F2
-            a = out
+        a = None
+        for l in range(self.last + 1):
+            f = self.activations[l] if l < self.last else None
+            z = ws.logits if f is None else ws.inputs[l]                # (fan_out, B)
+            if l == 0:
+                first_layer(self._transposed[0], X, out=z)
+            else:
+                np.dot(self._transposed[l], a, out=z)
+            z += self._bias_columns[l]                                  # F1
+            if f is None:
+                return z
+            a = ws.outputs[l]
+            f.apply(z, a, ws.scratch[l])                                # F2
             if draw_mask is not None:
                 draw_mask(ws.masks[l])
-                a = np.multiply(out, ws.masks[l], out=ws.dropped[l])    # F3
-        multiply_to_columns(a, self.weights[-1], out=ws.logits)         # (K, B)
-        ws.logits += self._last_bias                                    # F1
-        return ws.logits
+                a = np.multiply(a, ws.masks[l], out=ws.dropped[l])      # F3
 
     def backward(self, X, ws, gradient, draw_mask=None):
         """Write dC/dtheta into ``gradient``, a ParameterVector; spends ``ws``.
@@ -152,31 +156,31 @@ class Network:
         ``ws`` holds the forward pass of X, and delta_L in place of its logits.
         """
         a = ws.outputs if draw_mask is None else ws.dropped
-        delta = ws.logits.T                                             # (B, K)
+        delta = ws.logits                                               # (K, B)
         for l in range(self.last, 0, -1):
-            np.matmul(a[l - 1].T, delta, out=gradient.weights[l])       # B1
-            np.dot(ws.ones, delta, out=gradient.biases[l])              # B2
-            delta = self._layer_below(l, delta, ws, draw_mask)          # B3, B4
-        multiply_transposed(X, delta, out=gradient.weights[0])          # B1
-        np.dot(ws.ones, delta, out=gradient.biases[0])                  # B2
+            np.dot(a[l - 1], delta.T, out=gradient.weights[l])          # B1
+            np.dot(delta, ws.ones, out=gradient.biases[l])              # B2
+            delta = self._delta_below(l, delta, ws, draw_mask)          # B3, B4
+        first_gradient(X, delta, out=gradient.weights[0])               # B1
+        np.dot(delta, ws.ones, out=gradient.biases[0])                  # B2
 
-    def _layer_below(self, l, delta, ws, draw_mask=None):
+    def _delta_below(self, l, delta, ws, draw_mask=None):
         """Return delta_{l-1} from delta_l; the output of layer l - 1 becomes its f'."""
-        f, a, below = self.activations[l - 1], ws.outputs[l - 1], ws.deltas[l - 1]
-        z = ws.inputs[l - 1] if f.keeps_input else a
-        np.matmul(delta, self.weights[l].T, out=below)                  # B3
+        z, a, below = ws.inputs[l - 1], ws.outputs[l - 1], ws.deltas[l - 1]
+        np.dot(self.weights[l], delta, out=below)                       # B3
         if draw_mask is not None:
             below *= ws.masks[l - 1]
-        f.derivative(z, a, a, ws.scratch[l - 1])
+        self.activations[l - 1].derivative(z, a, a, ws.scratch[l - 1])
         below *= a                                                      # B4
         return below
 
     def value_and_gradient(self, X, Y, weight, ws, gradient, draw_mask=None):
-        """Return ``sum_b weight_b C_b``; write its derivative into ``gradient``."""
+        """Return ``sum_b weight_b C_b``; write its derivative into ``gradient``.
+
+        ``Y``, of shape (K, B), holds targets times ``weight``.
+        """
         z = self.forward(X, ws, draw_mask)
-        value = self.loss.value_and_delta(
-            z, Y, weight, ws.products, ws.row_sums, ws.row
-        )
+        value = self.loss.value_and_delta(z, Y, weight, ws.columns, ws.row)
         self.backward(X, ws, gradient, draw_mask)
         return value
 
@@ -186,22 +190,21 @@ class Network:
         B1 and B2 before the sum over rows.
         """
         B, bias = out.shape
-        delta, start = ws.logits.T, sum(W.size for W in self.weights)
+        delta, start = ws.logits, sum(W.size for W in self.weights)
         for l in range(self.last, -1, -1):
-            W = self.weights[l]
-            a = ws.outputs[l - 1] if l else as_array(X)
-            bias -= W.shape[1]
-            out[:, bias : bias + W.shape[1]] = delta                    # B2
-            start -= W.size
-            rows = out[:, start : start + W.size].reshape(B, *W.shape)
-            np.multiply(a[:, :, np.newaxis], delta[:, np.newaxis, :], out=rows)  # B1
+            fan_in, fan_out = self.weights[l].shape
+            bias, start = bias - fan_out, start - fan_in * fan_out
+            rows = out[:, start : start + fan_in * fan_out].reshape(B, fan_in, fan_out)
+            a = ws.outputs[l - 1] if l else as_array(X).T
+            np.multiply(a.T[:, :, np.newaxis], delta.T[:, np.newaxis, :], out=rows)  # B1
+            out[:, bias : bias + fan_out] = delta.T                     # B2
             if l:
-                delta = self._layer_below(l, delta, ws)                 # B3, B4
+                delta = self._delta_below(l, delta, ws)                 # B3, B4
         return out
 
     def input_gradients(self, ws):
-        """Return dC/dX of shape (B, D) given delta_L in place of the logits; spends ``ws``."""
-        delta = ws.logits.T
+        """Return dC/dX^T of shape (D, B); delta_L is in place of the logits. Spends ws."""
+        delta = ws.logits
         for l in range(self.last, 0, -1):
-            delta = self._layer_below(l, delta, ws)                     # B3, B4
-        return delta @ self.weights[0].T                                # B3
+            delta = self._delta_below(l, delta, ws)                     # B3, B4
+        return np.dot(self.weights[0], delta)                           # B3

@@ -79,12 +79,12 @@ class Objective:
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
             value += self.network.loss.value_and_delta(
-                z, Y, weight, ws.products, ws.row_sums, ws.row
+                z, Y, weight, ws.columns, ws.row
             )
         return value + self.penalty_value()
 
     def blocks(self):
-        """Yield X, Y, weight (its sum over all blocks is 1) and workspace of each."""
+        """Yield X, weighted Y, weight (over all blocks of sum 1) and workspace of each."""
         if self.block_rows == self.n_samples:
             if self._only_block is None:
                 self._only_block = self._block(0, self.n_samples)
@@ -96,12 +96,12 @@ class Objective:
     def _block(self, start, stop):
         ws = self.workspace.head(stop - start)
         X = self.rows.block(start, stop)
-        Y = self.targets.block(start, stop, ws.targets)
         if self.weights is None:
             weight = self._uniform_weight(stop - start, self.n_samples)
         else:
             weight = self.weights[start:stop] / self.n_samples
-        return X, Y, weight, ws
+        codes = self.targets.block(start, stop)
+        return X, self.targets.weighted(codes, weight, ws.targets), weight, ws
 
     def _block_gradient(self):
         if self._part is None:
@@ -125,28 +125,25 @@ class Objective:
     # Minibatches ------------------------------------------------------------------
 
     def batches(self, order, batch_size):
-        """Yield X, Y, weight (of mean 1 / B) and workspace of each batch of ``order``.
+        """Yield X, weighted Y, weight (of mean 1 / B) and workspace of each batch.
 
         Rows are gathered for several batches at once: for narrow X the call costs more
         than the rows it copies.
         """
-        K = len(self.gradient.biases[-1])
         chunk = self.rows.batches_at_once(batch_size) * batch_size
-        Y_flat = np.empty(K * min(chunk, len(order)), self.dtype)
         for begin in range(0, len(order), chunk):
             indices = order[begin : begin + chunk]
-            n = len(indices)
-            X = self.rows.take(indices)
-            Y = self.targets.take(indices, Y_flat[: K * n].reshape(K, n))
-            for start in range(0, n, batch_size):
-                stop = min(start + batch_size, n)
-                B = stop - start
+            X, codes = self.rows.take(indices), self.targets.take(indices)
+            for start in range(0, len(indices), batch_size):
+                batch = slice(start, start + batch_size)
+                B = len(indices[batch])
+                ws = self.workspace.head(B)
                 if self.weights is None:
                     weight = self._uniform_weight(B, B)
                 else:
-                    weight = self.weights[indices[start:stop]] / B
-                X_batch = X if B == n else X[start:stop]
-                yield X_batch, Y[:, start:stop], weight, self.workspace.head(B)
+                    weight = self.weights[indices[batch]] / B
+                Y = self.targets.weighted(codes[..., batch], weight, ws.targets)
+                yield X if B == len(indices) else X[batch], Y, weight, ws
 
     def batch_value_and_gradient(self, X, Y, weight, ws):
         """Return a batch's loss without penalty; write the whole gradient."""

@@ -66,7 +66,7 @@ class Predictor:
         n_units = self.network.layer_sizes[1:-1][layer]
         out = np.empty((self.n_samples, n_units), self.dtype)
         for block, _, ws in self._blocks():
-            out[block] = ws.outputs[layer]
+            out[block] = ws.outputs[layer].T
         return out
 
     def input_gradients(self, seed):
@@ -78,5 +78,5 @@ class Predictor:
         out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
         for block, _, ws in self._blocks():
             seed(ws.logits)
-            out[block] = self.network.input_gradients(ws)
+            out[block] = self.network.input_gradients(ws).T
         return out

@@ -109,14 +109,18 @@ class Targets:
         self.codes, self.table = codes, table.astype(dtype)
         self.n_samples = codes.shape[-1]
 
-    def take(self, indices, out):
-        """Write the targets of the rows at ``indices`` into ``out``, (K, B)."""
-        codes = self.codes.take(indices, -1, mode="clip")
-        return gather(self.table, codes, -1, out)
+    def take(self, indices):
+        """Return the codes of the rows at ``indices``."""
+        return self.codes.take(indices, -1)
 
-    def block(self, start, stop, out):
-        """Write the targets from row ``start`` to ``stop`` into ``out``, (K, B)."""
-        return gather(self.table, self.codes[..., start:stop], -1, out)
+    def block(self, start, stop):
+        """Return the codes from row ``start`` to ``stop``."""
+        return self.codes[..., start:stop]
+
+    def weighted(self, codes, weight, out):
+        """Write the targets of ``codes``, times ``weight``, into ``out``, (K, B)."""
+        gather(self.table, codes, -1, out)
+        return np.multiply(out, weight, out=out)
 
 
 class Subset:
@@ -136,10 +140,14 @@ class Subset:
         """As of all the rows."""
         return self.base.batches_at_once(batch_size)
 
-    def take(self, indices, *out):
-        """Return or write what is at ``indices`` of the subset."""
-        return self.base.take(self.indices[indices], *out)
+    def take(self, indices):
+        """Return what is at ``indices`` of the subset."""
+        return self.base.take(self.indices[indices])
 
-    def block(self, start, stop, *out):
-        """Return or write what is from ``start`` to ``stop`` of the subset."""
-        return self.base.take(self.indices[start:stop], *out)
+    def block(self, start, stop):
+        """Return what is from ``start`` to ``stop`` of the subset."""
+        return self.base.take(self.indices[start:stop])
+
+    def weighted(self, *arguments):
+        """As of all the rows."""
+        return self.base.weighted(*arguments)

@@ -26,7 +26,7 @@ COLUMNS = (
 
 
 class History:
-    """One row a pass, as lists in training and as arrays afterwards.
+    """One row a pass in training, one array a column afterwards.
 
     Columns are epoch (from 1), loss (with penalty), validation_loss (without) and
     validation_score where there are any, learning_rate (per update), gradient_norm and
@@ -34,18 +34,25 @@ class History:
     """
 
     def __init__(self, validated):
-        self.columns = {
-            name: [] for name in COLUMNS if validated or "validation" not in name
-        }
+        self.names = [c for c in COLUMNS if validated or "validation" not in c]
+        self.rows = []
 
-    def append(self, **row):
-        """Append one value to each column."""
-        for name, values in self.columns.items():
-            values.append(row[name])
+    def __len__(self):
+        return len(self.rows)
+
+    def column(self, name):
+        """Return a column as a list."""
+        i = self.names.index(name)
+        return [row[i] for row in self.rows]
+
+    def last(self, name):
+        """Return the last entry of a column."""
+        return self.rows[-1][self.names.index(name)]
 
     def arrays(self):
         """Return a dict of equally long arrays."""
-        return {name: np.array(values) for name, values in self.columns.items()}
+        columns = zip(*self.rows) if self.rows else [()] * len(self.names)
+        return {n: np.array(column) for n, column in zip(self.names, columns)}
 
 
 class Training:
@@ -121,28 +128,22 @@ class Training:
 
     def on_epoch(self, loss, rate, gradient_norm):
         """Write a pass down, keep what is best, and answer the solver."""
-        columns = self.history.columns
-        epoch = self.first_epoch + len(columns["epoch"]) + 1
-        loss = float(loss)
-        row = {
-            "epoch": epoch,
-            "loss": loss,
-            "learning_rate": rate,
-            "gradient_norm": float(gradient_norm),
-        }
-        if self.validation is not None:
-            row["validation_loss"], row["validation_score"] = self.validation()
-        self.history.append(**row, seconds=perf_counter() - self._started)
+        loss, gradient_norm = float(loss), float(gradient_norm)
+        epoch = self.first_epoch + len(self.history) + 1
+        held_out = () if self.validation is None else self.validation()
+        seconds = perf_counter() - self._started
+        self.history.rows.append((epoch, loss, *held_out, rate, gradient_norm, seconds))
         self.diverged = not math.isfinite(loss)
         if self.diverged:
             return Answer.STOP
-        self._keep(epoch, loss, row.get("validation_score"))
+        score = held_out[1] if held_out else None
+        self._keep(epoch, loss, score)
         if self.verbose:
             self._print_throttled()
         if self.observe is not None and self.observe(self):
             return Answer.STOP
         if self.patience is not None and self.patience.plateau(
-            row.get("validation_score", -loss)
+            -loss if score is None else score
         ):
             return Answer.PLATEAU
         return Answer.GO_ON
@@ -169,10 +170,12 @@ class Training:
 
     def _keep(self, epoch, loss, score):
         """Copy parameters: never aliases, which a later pass would change."""
-        before = self.solver.reports_before_step
-        self.lowest.offer(-loss, epoch, self._entering if before else self.theta)
-        if before:
-            np.copyto(self._entering, self.theta)
+        if not self.solver.reports_before_step:
+            self.lowest.offer(-loss, epoch, self.theta)
+        elif -loss > self.lowest.score:
+            self.lowest.score, self.lowest.epoch = -loss, epoch
+            self.lowest.theta, self._entering = self._entering, self.lowest.theta
+        np.copyto(self._entering, self.theta)
         if score is not None:
             self.best.offer(score, epoch, self.theta)
 
@@ -190,12 +193,12 @@ class Training:
 
     def _print(self):
         """Print the last pass, unless that was done."""
-        columns = self.history.columns
-        if not columns["epoch"] or columns["epoch"][-1] == self._printed_epoch:
+        if not self.history or self.history.last("epoch") == self._printed_epoch:
             return
-        self._printed_at, self._printed_epoch = perf_counter(), columns["epoch"][-1]
-        line = f"Iteration {columns['epoch'][-1]}, loss = {columns['loss'][-1]:.8f}"
+        self._printed_at, self._printed_epoch = perf_counter(), self.history.last("epoch")
+        print(f"Iteration {self._printed_epoch}, loss = {self.history.last('loss'):.8f}")
         if self.validation is not None:
-            line += f"\nValidation score: {columns['validation_score'][-1]:.6f}"
-            line += f", validation loss = {columns['validation_loss'][-1]:.8f}"
-        print(line)
+            print(
+                f"Validation score: {self.history.last('validation_score'):.6f}, "
+                f"validation loss = {self.history.last('validation_loss'):.8f}"
+            )

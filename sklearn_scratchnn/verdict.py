@@ -19,14 +19,14 @@ def warn_about(fit):
     training, plan = fit.training, fit.plan
     if training.diverged:
         message = _divergence(training, plan)
-    elif plan.solver == "gd" and _alternates(training.history.columns["loss"]):
+    elif plan.solver == "gd" and _alternates(training.history.column("loss")):
         message = _two_step_cycle(training, plan)
     elif training.outcome is Outcome.EXHAUSTED and not plan.planned:
         message = _not_converged(training, plan)
     elif training.outcome is Outcome.STUCK:
         message = (
             "The line search found no further descent. The loss is "
-            f"{training.history.columns['loss'][-1]:.6g}; a larger tol ends before this."
+            f"{training.history.last('loss'):.6g}; a larger tol ends before this."
         )
     elif fit.carried is None and _no_better_than_frequencies(fit):
         message = (
@@ -41,8 +41,8 @@ def warn_about(fit):
 
 
 def _divergence(training, plan):
-    epoch = training.history.columns["epoch"][-1]
-    rate = training.history.columns["learning_rate"][-1]
+    epoch = training.history.last("epoch")
+    rate = training.history.last("learning_rate")
     return (
         f"The loss became non-finite in epoch {epoch}, at a learning rate of {rate:g}, "
         "and training ended there; the best finite parameters were kept. Lower "
@@ -60,7 +60,7 @@ def _alternates(losses, n=20):
 
 
 def _two_step_cycle(training, plan):
-    low, high = sorted(training.history.columns["loss"][-2:])
+    low, high = sorted(training.history.column("loss")[-2:])
     return (
         f"The loss alternates between {low:.6f} and {high:.6f}: learning_rate_init="
         f"{plan.rate:g} is at the edge of stability, where every step leaps across the "
@@ -69,7 +69,7 @@ def _two_step_cycle(training, plan):
 
 
 def _not_converged(training, plan):
-    losses = training.history.columns["loss"]
+    losses = training.history.column("loss")
     n = min(10, len(losses) - 1)
     fell = losses[-1 - n] - losses[-1]
     advice = {
@@ -90,7 +90,7 @@ def _not_converged(training, plan):
 
 def _no_better_than_frequencies(fit):
     """Compare the last training loss with that of predicting the mean target."""
-    losses = fit.training.history.columns["loss"]
+    losses = fit.training.history.column("loss")
     objective = fit.training.objective
     if not losses:
         return False
