@@ -284,7 +284,7 @@ class Checkpoint(_Callback):
     >>> from sklearn.linear_model import LogisticRegression
     >>> from sklearn_scratchnn.callbacks import Checkpoint
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = LogisticRegression()
+    >>> model = LogisticRegression(max_iter=1000)
     >>> with TemporaryDirectory() as folder:
     ...     checkpoint = Checkpoint(f"{folder}/iris.ckpt", every=10)
     ...     _ = model.set_callbacks(checkpoint).fit(X, y)
@@ -343,7 +343,8 @@ class Checkpoint(_Callback):
         estimator
             Not fitted, and without callbacks, which may be set anew. Its ``fit`` with
             the arguments of the first one ends with the weights that the first would
-            have ended with.
+            have ended with; under ``lbfgs``, whose memory SciPy keeps to itself, with
+            these to within ``tol``.
 
         Raises
         ------

@@ -76,12 +76,13 @@ class Workspace:
 
     def head(self, n_rows):
         """Return the workspace of a smaller batch, in the same memory."""
-        if n_rows not in self._heads:
-            layer_sizes, activations, dtype, dropout = self._made_with
-            self._heads[n_rows] = Workspace(
-                layer_sizes, activations, n_rows, dtype, dropout, self._memory
+        head = self._heads.get(n_rows)
+        if head is None:
+            sizes, activations, dtype, dropout = self._made_with
+            head = self._heads[n_rows] = Workspace(
+                sizes, activations, n_rows, dtype, dropout, self._memory
             )
-        return self._heads[n_rows]
+        return head
 
 
 class Network:
@@ -134,21 +135,24 @@ class Network:
         ``draw_mask``, given in training with dropout alone, fills a mask of F3.
         """
         a = None
-        for l in range(self.last + 1):
-            f = self.activations[l] if l < self.last else None
-            z = ws.logits if f is None else ws.inputs[l]                # (fan_out, B)
-            if l == 0:
-                first_layer(self._transposed[0], X, out=z)
-            else:
-                np.dot(self._transposed[l], a, out=z)
-            z += self._bias_columns[l]                                  # F1
-            if f is None:
-                return z
-            a = ws.outputs[l]
-            f.apply(z, a, ws.scratch[l])                                # F2
+        for l, f in enumerate(self.activations):
+            z, out = ws.inputs[l], ws.outputs[l]                        # (fan_out, B)
+            self._affine(l, X, a, out=z)                                # F1
+            f.apply(z, out, ws.scratch[l])                              # F2
+            a = out
             if draw_mask is not None:
                 draw_mask(ws.masks[l])
-                a = np.multiply(a, ws.masks[l], out=ws.dropped[l])      # F3
+                a = np.multiply(out, ws.masks[l], out=ws.dropped[l])    # F3
+        self._affine(self.last, X, a, out=ws.logits)                    # F1
+        return ws.logits
+
+    def _affine(self, l, X, a, out):
+        """Write W^T a + b into ``out``; the first layer's a is X^T."""
+        if l == 0:
+            first_layer(self._transposed[0], X, out)
+        else:
+            np.dot(self._transposed[l], a, out)
+        out += self._bias_columns[l]
 
     def backward(self, X, ws, gradient, draw_mask=None):
         """Write dC/dtheta into ``gradient``, a ParameterVector; spends ``ws``.

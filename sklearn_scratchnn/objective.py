@@ -95,13 +95,17 @@ class Objective:
 
     def _block(self, start, stop):
         ws = self.workspace.head(stop - start)
-        X = self.rows.block(start, stop)
+        X, codes = self.rows.block(start, stop), self.targets.block(start, stop)
+        return X, *self._targets(codes, slice(start, stop), self.n_samples, ws), ws
+
+    def _targets(self, codes, rows, n, ws):
+        """Return the targets, times weight, and the weights, of mean 1 / n, of rows."""
+        Y = self.targets.scaled(codes, 1 / n, ws.targets)
         if self.weights is None:
-            weight = self._uniform_weight(stop - start, self.n_samples)
-        else:
-            weight = self.weights[start:stop] / self.n_samples
-        codes = self.targets.block(start, stop)
-        return X, self.targets.weighted(codes, weight, ws.targets), weight, ws
+            return Y, self._uniform_weight(ws.n_rows, n)
+        weight = self.weights[rows]
+        Y *= weight
+        return Y, weight / n
 
     def _block_gradient(self):
         if self._part is None:
@@ -134,16 +138,13 @@ class Objective:
         for begin in range(0, len(order), chunk):
             indices = order[begin : begin + chunk]
             X, codes = self.rows.take(indices), self.targets.take(indices)
-            for start in range(0, len(indices), batch_size):
-                batch = slice(start, start + batch_size)
-                B = len(indices[batch])
+            n = len(indices)
+            for start in range(0, n, batch_size):
+                B = min(batch_size, n - start)
+                batch = slice(start, start + B)
                 ws = self.workspace.head(B)
-                if self.weights is None:
-                    weight = self._uniform_weight(B, B)
-                else:
-                    weight = self.weights[indices[batch]] / B
-                Y = self.targets.weighted(codes[..., batch], weight, ws.targets)
-                yield X if B == len(indices) else X[batch], Y, weight, ws
+                Y_and_weight = self._targets(codes[..., batch], indices[batch], B, ws)
+                yield X if B == n else X[batch], *Y_and_weight, ws
 
     def batch_value_and_gradient(self, X, Y, weight, ws):
         """Return a batch's loss without penalty; write the whole gradient."""
@@ -154,6 +155,7 @@ class Objective:
         return value
 
     def _uniform_weight(self, n_rows, n):
-        if (n_rows, n) not in self._uniform:
-            self._uniform[n_rows, n] = np.full(n_rows, 1.0 / n, self.dtype)
-        return self._uniform[n_rows, n]
+        weight = self._uniform.get((n_rows, n))
+        if weight is None:
+            weight = self._uniform[n_rows, n] = np.full(n_rows, 1.0 / n, self.dtype)
+        return weight

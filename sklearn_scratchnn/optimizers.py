@@ -104,6 +104,9 @@ class Adam(Optimizer):
         root = ((1 - self.beta_2) / (1 - self.beta_2**t)) ** 0.5
         factor = rate * (1 - self.beta_1) / (1 - self.beta_1**t) / root
         epsilon = self.epsilon / root
+        if len(theta) <= PIECE:
+            self._step_piece(theta, gradient, m, v, factor, epsilon)
+            return
         for start in range(0, len(theta), PIECE):
             piece = slice(start, start + PIECE)
             self._step_piece(

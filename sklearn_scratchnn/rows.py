@@ -107,6 +107,7 @@ class Targets:
 
     def __init__(self, codes, table, dtype):
         self.codes, self.table = codes, table.astype(dtype)
+        self._scaled_tables = {}
         self.n_samples = codes.shape[-1]
 
     def take(self, indices):
@@ -117,10 +118,11 @@ class Targets:
         """Return the codes from row ``start`` to ``stop``."""
         return self.codes[..., start:stop]
 
-    def weighted(self, codes, weight, out):
-        """Write the targets of ``codes``, times ``weight``, into ``out``, (K, B)."""
-        gather(self.table, codes, -1, out)
-        return np.multiply(out, weight, out=out)
+    def scaled(self, codes, scale, out):
+        """Write the targets of ``codes``, times ``scale``, into ``out``, (K, B)."""
+        if scale not in self._scaled_tables:
+            self._scaled_tables[scale] = self.table * self.table.dtype.type(scale)
+        return gather(self._scaled_tables[scale], codes, -1, out)
 
 
 class Subset:
@@ -148,6 +150,6 @@ class Subset:
         """Return what is from ``start`` to ``stop`` of the subset."""
         return self.base.take(self.indices[start:stop])
 
-    def weighted(self, *arguments):
+    def scaled(self, codes, scale, out):
         """As of all the rows."""
-        return self.base.weighted(*arguments)
+        return self.base.scaled(codes, scale, out)
