@@ -14,7 +14,6 @@ from .rows import DenseRows, SparseRows, Subset, Targets
 from .schedules import SCHEDULES
 from .solvers import SOLVERS
 
-DEFAULT_ALPHA = 1.0
 BLOCK_BYTES = 2**20  # the buffers of a block of rows: about a core's second-level cache
 
 
@@ -180,7 +179,7 @@ def check_combination(params, plan, n_parameters):
                 f"and finds its own step lengths. Leave {name} at its default, or "
                 "choose solver='gd', 'sgd', 'adam' or 'adamw'."
             )
-    if plan.solver == "adamw" and params.alpha not in (0, DEFAULT_ALPHA):
+    if plan.solver == "adamw" and params.alpha not in (0, "auto"):
         raise ValueError(
             f"alpha={params.alpha} has no use under solver='adamw', whose regulariser "
             "is weight_decay. Leave alpha at its default."

@@ -21,7 +21,7 @@ from ._compat import (
     with_callbacks,
 )
 from .activations import ACTIVATIONS
-from .assembly import DEFAULT_ALPHA, activation_names, hidden_sizes
+from .assembly import activation_names, hidden_sizes
 from .fitting import Fit
 from .inputs import check_X_y, check_weights, encode, find_classes, make_sample
 from .optimizers import OPTIMIZERS
@@ -56,7 +56,7 @@ class ScratchMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [_names(ACTIVATIONS), "array-like"],
         "solver": [_names(SOLVERS, "auto")],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": _or_auto(Interval(Real, 0, None, closed="left")),
         "batch_size": _or_auto(Interval(Integral, 1, None, closed="left")),
         "learning_rate": [_names(SCHEDULES, "auto")],
         "learning_rate_init": _or_auto(Interval(Real, 0, None, closed="neither")),
@@ -97,7 +97,7 @@ class ScratchMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         activation="relu",
         *,
         solver="auto",
-        alpha=DEFAULT_ALPHA,
+        alpha="auto",
         batch_size="auto",
         learning_rate="auto",
         learning_rate_init="auto",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import alpha_path
 from .optimizers import OPTIMIZERS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
@@ -26,6 +27,8 @@ class Plan:
     early_stopping : bool
     planned : bool
         Whether the end after ``max_iter`` passes is meant, not a failure to converge.
+    alpha : float or None
+        None where it is chosen on held-out rows: see `alpha_path`.
     """
 
     solver: str
@@ -37,9 +40,12 @@ class Plan:
     tol: float
     early_stopping: bool
     planned: bool
+    alpha: float | None
 
 
-def make_plan(params, n_samples, n_parameters, *, validated=False, incremental=False):
+def make_plan(
+    params, n_samples, n_parameters, *, validated=False, incremental=False, pathless=False
+):
     """Resolve every "auto" of the constructor's parameters.
 
     Parameters
@@ -51,6 +57,8 @@ def make_plan(params, n_samples, n_parameters, *, validated=False, incremental=F
         Whether ``X_val`` is given.
     incremental : bool, default=False
         Whether this is ``partial_fit``.
+    pathless : bool, default=False
+        Whether no rows can be held out to choose alpha on.
 
     Returns
     -------
@@ -71,13 +79,16 @@ def make_plan(params, n_samples, n_parameters, *, validated=False, incremental=F
     if stochastic:
         batch_size = min(chosen("batch_size", auto_batch_size(n_samples)), n_samples)
     planned = isinstance(params.max_iter, str) or (stochastic and schedule == "cosine")
+    on_path = solver == "lbfgs" and n_samples >= alpha_path.MIN_ROWS and not pathless
+    alpha = chosen("alpha", None if on_path else alpha_path.FALLBACK)
     return Plan(
+        alpha=alpha,
         solver=solver,
         schedule=schedule,
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
         batch_size=batch_size,
-        max_iter=1 if incremental else chosen("max_iter", auto_passes(solver, n_samples)),
+        max_iter=1 if incremental else chosen("max_iter", auto_passes(solver, n_samples, alpha)),
         tol=chosen("tol", {"gd": 0.0, "gauss_newton": 1e-8}.get(solver, 1e-4)),
         early_stopping=chosen("early_stopping", validated),
         planned=planned,
@@ -106,8 +117,13 @@ def auto_rate(solver, schedule):
     return 10 * rate if schedule == "cosine" and solver != "sgd" else rate
 
 
-def auto_passes(solver, n_samples):
-    """Passes over the rows: fewer, the more rows there are."""
+def auto_passes(solver, n_samples, alpha):
+    """Passes over the rows; of a stochastic solver fewer, the more rows there are.
+
+    After the path of strengths, L-BFGS has begun near its end.
+    """
+    if solver == "lbfgs" and alpha is None:
+        return 25
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
     return int(np.clip(1e6 / n_samples, 10, 60))

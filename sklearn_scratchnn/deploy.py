@@ -31,9 +31,9 @@ def register_onnx():
     Notes
     -----
     The options are those of skl2onnx's own classifiers: ``zipmap`` (True, False or
-    "columns"), ``output_class_labels``, ``nocl`` and ``raw_scores``. Raw scores are
-    those of `~sklearn_scratchnn.ScratchMLPClassifier.decision_function`; for two
-    classes d, they are the columns -d and d.
+    "columns"; not True for float64, which ONNX's ZipMap does not take),
+    ``output_class_labels``, ``nocl`` and ``raw_scores``. Raw scores are what
+    ``decision_function`` returns; its one column d for two classes becomes -d and d.
 
     The graph computes in float32, or, for a ``DoubleTensorType`` input, in float64. Its
     first layer computes in float64 also where ``coefs_`` are float64: the inputs' means

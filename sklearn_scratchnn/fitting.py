@@ -1,10 +1,12 @@
 """One call of ``fit`` or ``partial_fit``, from checked data to fitted attributes."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 from sklearn.metrics import check_scoring
 
+from .alpha_path import HELD_OUT, PASSES, choose_alpha
 from .assembly import (
     Dropout,
     activation_names,
@@ -51,7 +53,8 @@ class Fit:
         hidden = hidden_sizes(params.hidden_layer_sizes)
         self.activations = activation_names(params.activation, len(hidden))
         self.layer_sizes = (sample.X.shape[1], *hidden, len(classes))
-        self.plan = self._make_plan(sample, held_out)
+        self.alpha_path = None
+        self.plan = self._make_plan(sample, held_out, start is not None)
         self.parameters = ParameterVector(self.layer_sizes, self.plan.dtype)
         multilabel = sample.codes.ndim == 2
         self.network = make_network(
@@ -74,7 +77,7 @@ class Fit:
         if self.state is None:
             self.state = self.training.solver.init(self.training.objective)
 
-    def _make_plan(self, sample, held_out):
+    def _make_plan(self, sample, held_out, go_on):
         n_parameters = sum(
             (fan_in + 1) * fan_out
             for fan_in, fan_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:])
@@ -85,6 +88,7 @@ class Fit:
             n_parameters,
             validated=held_out is not None,
             incremental=self.carried is not None,
+            pathless=go_on or sample.rarest_class() < 3,
         )
         check_combination(self.params, plan, n_parameters)
         return plan
@@ -109,16 +113,9 @@ class Fit:
     def _make_training(self):
         params, plan, sample = self.params, self.plan, self.sample
         dropout = Dropout(params.dropout, self.random_state) if params.dropout else None
-        penalty = 0.0 if plan.solver == "adamw" else params.alpha / sample.total_weight
-        objective = make_objective(
-            self.network,
-            self.parameters,
-            sample,
-            self.standardizer,
-            penalty,
-            plan.batch_size,
-            dropout,
-            params.label_smoothing,
+        alpha = 0.0 if plan.solver == "adamw" else plan.alpha or 0.0
+        objective = self._make_objective(
+            sample, alpha / sample.total_weight, plan.batch_size, dropout
         )
         validation = None
         if self.held_out is not None:
@@ -135,6 +132,35 @@ class Fit:
             verbose=params.verbose,
             first_epoch=self._earlier("n_iter_", 0),
         )
+
+    def _make_objective(self, sample, penalty=0.0, block=None, dropout=None):
+        smoothing = self.params.label_smoothing
+        return make_objective(
+            self.network,
+            self.parameters,
+            sample,
+            self.standardizer,
+            penalty,
+            block,
+            dropout,
+            smoothing,
+        )
+
+    def _choose_alpha(self):
+        """Choose the penalty on held-out rows; training goes on from there."""
+        sample, held_out = self.sample, self.held_out
+        if held_out is None:
+            sample, held_out = split(sample, HELD_OUT, self.random_state)
+        plan = replace(self.plan, max_iter=PASSES)
+        with np.errstate(all="ignore"):
+            alpha, path = choose_alpha(
+                self._make_objective(sample),
+                self._make_objective(held_out),
+                make_solver(plan, self.params, self.random_state),
+                sample.total_weight,
+            )
+        self.plan, self.alpha_path = replace(self.plan, alpha=alpha), path
+        self.training.objective.penalty = alpha / self.sample.total_weight
 
     def _make_validation(self):
         """Return a function of no arguments: loss and score on the held-out rows."""
@@ -165,6 +191,8 @@ class Fit:
         """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
         self.training.observe = observe
         with blas_threads(self.training.objective):
+            if self.plan.alpha is None:
+                self._choose_alpha()
             self.training.run(self.state)
 
     def snapshot(self):
@@ -223,6 +251,8 @@ class Fit:
             "out_activation_": self.network.loss.out_activation,
             "activations_": self.activations,
             "solver_": self.plan.solver,
+            "alpha_": self.plan.alpha,
+            "alpha_path_": self.alpha_path,
             **self._curves(history),
         }
 

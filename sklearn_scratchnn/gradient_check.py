@@ -30,7 +30,7 @@ class GradientCheck:
 
     @property
     def relative_errors(self):
-        """|analytic - numerical| over the larger of the two, of shape (n_directions,)."""
+        """Difference over the larger of the two, of shape (n_directions,)."""
         size = np.maximum(np.abs(self.analytic), np.abs(self.numerical))
         return np.abs(self.analytic - self.numerical) / np.where(size > 0, size, 1.0)
 

@@ -57,13 +57,31 @@ class Sample:
             return float(self.n_samples)
         return float(self.of_subset(self.weights).sum())
 
+    def rarest_class(self):
+        """Return the least number of rows of a class; of all, for several labels."""
+        if self.codes.ndim == 2:
+            return self.n_samples
+        return np.bincount(self.of_subset(self.codes)).min()
+
     def only(self, subset):
         """Return the sample of fewer rows, over the same arrays."""
         return replace(self, subset=subset)
 
 
 def check_X_y(estimator, X, y, reset, name=""):
-    """Return X as an array or CSR matrix and y as an array, both checked."""
+    """Return X as an array or CSR matrix and y as an array, both checked.
+
+    ``name`` is "_val" for ``X_val`` and ``y_val``, which errors then name.
+    """
+    try:
+        return _checked(estimator, X, y, reset)
+    except ValueError as error:
+        if not name:
+            raise
+        raise ValueError(f"X{name} or y{name} cannot be used: {error}") from error
+
+
+def _checked(estimator, X, y, reset):
     X, y = validate_data(
         estimator,
         X,
@@ -84,6 +102,11 @@ def check_X_y(estimator, X, y, reset, name=""):
             "Unknown label type: y has several columns with more than two classes; "
             "y must hold one label a row, or a matrix of zeros and ones."
         )
+    if y.ndim == 2 and not np.isin(y, (0, 1)).all():
+        raise ValueError(
+            "y has several columns, which must hold 0 and 1 (one column a label), but "
+            f"it holds {np.unique(y).tolist()}."
+        )
     return as_rows(X), y
 
 
@@ -98,15 +121,22 @@ def as_rows(X):
     return X
 
 
-def check_weights(sample_weight, X):
+def check_weights(sample_weight, X, name="sample_weight"):
     """Return the weights as float64, or None; all are >= 0 and one is more."""
     if sample_weight is None:
         return None
-    weights = _check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    if not weights.any():
-        raise ValueError("sample_weight is zero everywhere; no row is left to fit.")
+    try:
+        weights = _check_sample_weight(
+            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+        )
+    except ValueError as error:
+        raise ValueError(f"{name} cannot be used: {error}") from error
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not 0 < total < np.inf:
+        raise ValueError(
+            f"{name} must have a finite sum that is more than zero; it is {total}."
+        )
     return weights
 
 
@@ -126,8 +156,11 @@ def find_classes(y, weights):
     return classes
 
 
-def encode(y, classes, name="y"):
-    """Return ``y`` as codes: see `Sample`. Labels not in ``classes`` raise ValueError."""
+def encode(y, classes, name="y", subset=slice(None)):
+    """Return ``y`` as codes: see `Sample`. Labels not in ``classes`` raise ValueError.
+
+    Rows outside ``subset`` may have any label; their codes stand for nothing.
+    """
     if y.ndim == 2:
         if y.shape[1] != len(classes):
             raise ValueError(
@@ -135,31 +168,34 @@ def encode(y, classes, name="y"):
                 f"with {len(classes)}."
             )
         return np.ascontiguousarray(y.T != 0, dtype=np.uint8)
-    unseen = np.setdiff1d(y, classes)
+    unseen = np.setdiff1d(y[subset], classes)
     if len(unseen):
         raise ValueError(
             f"{name} has classes that the model does not know: {unseen.tolist()}; it "
             f"knows {classes.tolist()}."
         )
-    return np.searchsorted(classes, y).astype(np.int32)
+    codes = np.searchsorted(classes, y).astype(np.int32)
+    return np.minimum(codes, len(classes) - 1, out=codes)
 
 
 def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
     """Return a `Sample`; rows of weight zero take no part."""
-    weights = check_weights(sample_weight, X)
-    codes = encode(y, classes, name)
-    subset = None
+    weights = check_weights(
+        sample_weight, X, name.replace("y", "sample_weight", 1)
+    )
+    subset = slice(None)
     if weights is not None and not weights.all():
         subset = np.flatnonzero(weights)
-    sample = Sample(X, y, codes, weights, subset)
+    codes = encode(y, classes, name, subset)
+    sample = Sample(X, y, codes, weights, None if isinstance(subset, slice) else subset)
     if class_weight is not None:
         factors = class_factors(class_weight, classes, sample)
         ones = np.ones(X.shape[0]) if weights is None else weights
         sample.weights = ones * factors[codes]
+        if not sample.weights.any():
+            raise ValueError("class_weight is zero for the class of every row.")
         if not sample.weights.all():
             sample.subset = np.flatnonzero(sample.weights)
-        if not len(np.unique(sample.of_subset(codes))) > 1:
-            raise ValueError("class_weight leaves rows of one class only.")
     return sample
 
 
@@ -173,23 +209,45 @@ def class_factors(class_weight, classes, sample):
             "class_weight needs one label a row; for several labels give sample_weight."
         )
     if isinstance(class_weight, dict):
-        unknown = [label for label in class_weight if label not in classes]
-        if unknown:
-            raise ValueError(
-                f"class_weight names classes that are not in y: {unknown}; y has "
-                f"{classes.tolist()}."
-            )
-        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], float)
-        if not (np.isfinite(factors).all() and (factors >= 0).all()):
-            raise ValueError(f"class_weight must be finite and >= 0; got {class_weight}.")
-        return factors
+        _check_known(class_weight, classes)
+        return _given_factors(class_weight, classes)
     codes, weights = sample.of_subset(sample.codes), sample.of_subset(sample.weights)
     mass = np.bincount(codes, weights, minlength=len(classes))
     return mass.sum() / (len(classes) * np.where(mass > 0, mass, 1.0))
 
 
+def _check_known(class_weight, classes):
+    """Raise ValueError where the dict misses a class and names another: a misspelling.
+
+    Classes of rows that a split of the data happens to leave out may be named.
+    """
+    known = classes.tolist()
+    unknown = [label for label in class_weight if label not in known]
+    if unknown and not all(label in class_weight for label in known):
+        raise ValueError(
+            f"class_weight names classes that are not in y: {unknown}; y has {known}."
+        )
+
+
+def _given_factors(class_weight, classes):
+    try:
+        factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], float)
+    except (TypeError, ValueError):
+        factors = np.array([np.nan])
+    if not (np.isfinite(factors).all() and (factors >= 0).all()):
+        raise ValueError(f"class_weight must be finite and >= 0; got {class_weight}.")
+    if np.count_nonzero(factors) < 2:
+        raise ValueError(
+            f"class_weight leaves rows of one class only; got {class_weight}."
+        )
+    return factors
+
+
 def split(sample, fraction, random_state):
-    """Return training and validation parts, stratified where there is one label a row."""
+    """Return training and validation parts, stratified by the one label of each row.
+
+    Where rows have several labels, they are drawn at random.
+    """
     rows = np.arange(sample.X.shape[0]) if sample.subset is None else sample.subset
     stratify = sample.codes[rows] if sample.codes.ndim == 1 else None
     try:

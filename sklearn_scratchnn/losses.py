@@ -52,6 +52,10 @@ class Loss(ABC):
         """
 
     @abstractmethod
+    def row_losses(self, z, Y):
+        """Return each row's loss, (B,), of logits and unweighted targets; spends z."""
+
+    @abstractmethod
     def curvature_roots(self, p):
         """Yield S_1, S_2 .. of shape (K, B) with d2C/dz2 = sum_j S_j S_j^T in each row.
 
@@ -106,6 +110,10 @@ class SoftmaxCrossEntropy(Loss):
         value += np.dot(weight, row)                    # L2  C = -sum_k Y_k log p_k
         z -= Y                                          # L3  delta = dC/dz = p - Y
         return value
+
+    def row_losses(self, z, Y):
+        """Return -sum_k Y_k log p_k."""
+        return -np.sum(Y * self.log_probabilities(z), axis=0)
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j) (e_j - p): their squares sum to diag(p) - p p^T."""
@@ -170,6 +178,10 @@ class LogisticCrossEntropy(Loss):
         z *= weight
         z -= Y                                          # L3  delta = dC/dz = p - Y
         return value
+
+    def row_losses(self, z, Y):
+        """Return sum_k (softplus(z_k) - Y_k z_k)."""
+        return np.sum(np.logaddexp(z, 0) - Y * z, axis=0)
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j (1 - p_j)) e_j."""

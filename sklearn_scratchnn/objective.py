@@ -83,6 +83,18 @@ class Objective:
             )
         return value + self.penalty_value()
 
+    def row_losses(self):
+        """Return the loss of each row, (n_samples,), without weight and penalty."""
+        parts = []
+        for X, Y, weight, ws in self.blocks():
+            z = self.network.forward(X, ws)
+            parts.append(self.network.loss.row_losses(z, Y / weight))
+        return np.concatenate(parts)
+
+    def mean(self, rows):
+        """Return the weighted mean of a value per row."""
+        return float(np.average(rows, weights=self.weights))
+
     def blocks(self):
         """Yield X, weighted Y, weight (over all blocks of sum 1) and workspace of each."""
         if self.block_rows == self.n_samples:

@@ -102,23 +102,29 @@ class GradientDescent(Solver):
             "epoch": 0,
             "updates": 0,
             "rate_factor": 1.0,
+            "norm": math.inf,
             "rule": self.rule.init(objective.theta),
         }
 
     def run(self, objective, state, on_epoch):
         """Descend; see `Solver.run`. The gradient norm is that of a pass's first batch."""
         one_pass = self._stochastic_pass if self.stochastic else self._full_pass
-        while state["epoch"] < self.max_iter:
-            loss, rate, norm = one_pass(objective, state)
+        answer = state.pop("answer", Answer.GO_ON)
+        while (outcome := self._outcome(state, answer)) is None:
+            loss, rate, state["norm"] = one_pass(objective, state)
             state["epoch"] += 1
-            answer = on_epoch(loss, rate, norm)
-            if answer is Answer.STOP:
-                return Outcome.STOPPED
-            if answer is Answer.PLATEAU and not self._lower_rate(state):
-                return Outcome.CONVERGED
-            if not self.stochastic and norm <= self.tol:
-                return Outcome.CONVERGED
-        return Outcome.EXHAUSTED
+            answer = on_epoch(loss, rate, state["norm"])
+        return outcome
+
+    def _outcome(self, state, answer):
+        """Return why to end after a pass, or None; lower the rate at a plateau."""
+        if answer is Answer.STOP:
+            return Outcome.STOPPED
+        if answer is Answer.PLATEAU and not self._lower_rate(state):
+            return Outcome.CONVERGED
+        if not self.stochastic and state["norm"] <= self.tol:
+            return Outcome.CONVERGED
+        return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
 
     def _full_pass(self, objective, state):
         loss = objective.value_and_gradient()
@@ -233,32 +239,51 @@ class GaussNewton(Solver):
         """Minimise; see `Solver.run`. Losses and gradients are those after the pass."""
         theta, gradient = objective.theta, objective.gradient.theta
         loss, G = curvature(objective)
-        damping, growth = 1e-3 * float(G.diagonal().max()), 2.0
-        while state["epoch"] < self.max_iter:
-            before = theta.copy()
-            step, predicted = _damped_step(G, gradient, damping)
-            np.add(before, step, out=theta)
-            ratio = (loss - objective.value()) / predicted
-            while not ratio > 0:
-                if damping > 1e12 * G.diagonal().max() or not predicted > 0:
-                    np.copyto(theta, before)
-                    return Outcome.CONVERGED
-                damping, growth = damping * growth, growth * 2
-                step, predicted = _damped_step(G, gradient, damping)
-                np.add(before, step, out=theta)
-                ratio = (loss - objective.value()) / predicted
-            damping, growth = damping * max(1 / 3, 1 - (2 * ratio - 1) ** 3), 2.0
+        state.setdefault("damping", 1e-3 * float(G.diagonal().max()))
+        answer = state.pop("answer", Answer.GO_ON)
+        while (outcome := self._outcome(state, answer)) is None:
+            if not self._step(objective, state, loss, G):
+                return Outcome.CONVERGED
             previous = loss
             loss, G = curvature(objective)
             state["epoch"] += 1
-            norm = math.sqrt(np.dot(gradient, gradient))
-            answer = on_epoch(loss, 1.0, norm)
-            if answer is Answer.STOP:
-                return Outcome.STOPPED
-            settled = previous - loss <= 64 * np.finfo(theta.dtype).eps * abs(loss)
-            if answer is Answer.PLATEAU or norm <= self.tol or settled:
-                return Outcome.CONVERGED
-        return Outcome.EXHAUSTED
+            state["norm"] = math.sqrt(np.dot(gradient, gradient))
+            least = 64 * np.finfo(theta.dtype).eps * abs(loss)
+            state["settled"] = bool(previous - loss <= least)
+            answer = on_epoch(loss, 1.0, state["norm"])
+        return outcome
+
+    def init(self, objective):
+        """Return the state before the first pass."""
+        return {"epoch": 0, "growth": 2.0, "norm": math.inf, "settled": False}
+
+    def _outcome(self, state, answer):
+        """Return why to end after a pass, or None."""
+        if answer is Answer.STOP:
+            return Outcome.STOPPED
+        if answer is Answer.PLATEAU or state["norm"] <= self.tol or state["settled"]:
+            return Outcome.CONVERGED
+        return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
+
+    def _step(self, objective, state, loss, G):
+        """Take a step that lowers the loss; return whether there was one."""
+        theta, gradient = objective.theta, objective.gradient.theta
+        before = theta.copy()
+        step, predicted = _damped_step(G, gradient, state["damping"])
+        np.add(before, step, out=theta)
+        ratio = (loss - objective.value()) / predicted
+        while not ratio > 0:
+            if state["damping"] > 1e12 * G.diagonal().max() or not predicted > 0:
+                np.copyto(theta, before)
+                return False
+            state["damping"] *= state["growth"]
+            state["growth"] *= 2
+            step, predicted = _damped_step(G, gradient, state["damping"])
+            np.add(before, step, out=theta)
+            ratio = (loss - objective.value()) / predicted
+        state["damping"] *= max(1 / 3, 1 - (2 * ratio - 1) ** 3)
+        state["growth"] = 2.0
+        return True
 
 
 def _damped_step(G, gradient, damping):

@@ -86,7 +86,7 @@ class Training:
         By validation score.
     """
 
-    _CARRIED = ("history", "patience", "best", "lowest", "_entering")
+    _CARRIED = ("history", "patience", "best", "lowest", "_entering", "answer")
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class Training:
         self.theta = objective.theta
         self.history = History(validation is not None)
         self.outcome, self.diverged = None, False
+        self.answer = Answer.GO_ON
         self.best = Best(self.theta) if validation is not None else None
         self.keep_best = keep_best and validation is not None
         self.lowest = Best(self.theta)
@@ -118,6 +119,9 @@ class Training:
 
         A KeyboardInterrupt goes on after the best parameters so far were put there.
         """
+        if not self.history:
+            for kept in (self.lowest.theta, self._entering):
+                np.copyto(kept, self.theta)
         finished = False
         try:
             with np.errstate(all="ignore"):
@@ -135,18 +139,18 @@ class Training:
         self.history.rows.append((epoch, loss, *held_out, rate, gradient_norm, seconds))
         self.diverged = not math.isfinite(loss)
         if self.diverged:
-            return Answer.STOP
+            self.answer = Answer.STOP
+            return self.answer
         score = held_out[1] if held_out else None
         self._keep(epoch, loss, score)
         if self.verbose:
             self._print_throttled()
+        judged = -loss if score is None else score
+        plateau = self.patience is not None and self.patience.plateau(judged)
+        self.answer = Answer.PLATEAU if plateau else Answer.GO_ON
         if self.observe is not None and self.observe(self):
             return Answer.STOP
-        if self.patience is not None and self.patience.plateau(
-            -loss if score is None else score
-        ):
-            return Answer.PLATEAU
-        return Answer.GO_ON
+        return self.answer
 
     def result(self):
         """Return the parameters as they would be if training ended now."""
@@ -166,7 +170,7 @@ class Training:
         vars(self).update(snapshot["training"])
         np.copyto(self.theta, snapshot["theta"])
         self._started = perf_counter() - snapshot["seconds"]
-        return snapshot["state"]
+        return snapshot["state"] | {"answer": self.answer}
 
     def _keep(self, epoch, loss, score):
         """Copy parameters: never aliases, which a later pass would change."""

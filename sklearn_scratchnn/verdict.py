@@ -16,19 +16,25 @@ def warn_about(fit):
     fit : Fit
         After its run.
     """
-    training, plan = fit.training, fit.plan
+    training, plan, incremental = fit.training, fit.plan, fit.carried is not None
+    losses = training.history.column("loss")
     if training.diverged:
-        message = _divergence(training, plan)
-    elif plan.solver == "gd" and _alternates(training.history.column("loss")):
-        message = _two_step_cycle(training, plan)
-    elif training.outcome is Outcome.EXHAUSTED and not plan.planned:
-        message = _not_converged(training, plan)
+        message = _divergence(training)
+    elif not losses and not _is_finite(training.objective):
+        message = (
+            "The loss is not finite before the first pass, and nothing was learnt: the "
+            "inputs are too large. Standardize them (standardize=True), or lower alpha."
+        )
+    elif plan.solver == "gd" and _alternates(losses):
+        message = _two_step_cycle(losses, plan)
+    elif training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
+        message = _not_converged(losses, plan)
     elif training.outcome is Outcome.STUCK:
         message = (
-            "The line search found no further descent. The loss is "
-            f"{training.history.last('loss'):.6g}; a larger tol ends before this."
+            f"The line search found no further descent after {len(losses)} passes; the "
+            "result may be short of a minimum. A larger tol ends before this."
         )
-    elif fit.carried is None and _no_better_than_frequencies(fit):
+    elif not incremental and _no_better_than_frequencies(fit, losses):
         message = (
             "The trained network is no better than predicting the frequencies of the "
             "classes for every row. Check that X holds something about y; if it does, "
@@ -40,7 +46,7 @@ def warn_about(fit):
     warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
-def _divergence(training, plan):
+def _divergence(training):
     epoch = training.history.last("epoch")
     rate = training.history.last("learning_rate")
     return (
@@ -59,8 +65,8 @@ def _alternates(losses, n=20):
     return bool(np.all(steps[1:] * steps[:-1] < 0))
 
 
-def _two_step_cycle(training, plan):
-    low, high = sorted(training.history.column("loss")[-2:])
+def _two_step_cycle(losses, plan):
+    low, high = sorted(losses[-2:])
     return (
         f"The loss alternates between {low:.6f} and {high:.6f}: learning_rate_init="
         f"{plan.rate:g} is at the edge of stability, where every step leaps across the "
@@ -68,10 +74,7 @@ def _two_step_cycle(training, plan):
     )
 
 
-def _not_converged(training, plan):
-    losses = training.history.column("loss")
-    n = min(10, len(losses) - 1)
-    fell = losses[-1 - n] - losses[-1]
+def _not_converged(losses, plan):
     advice = {
         "lbfgs": f"Raise max_iter (or max_fun), or raise tol above {plan.tol:g}.",
         "gauss_newton": f"Raise max_iter, or raise tol above {plan.tol:g}.",
@@ -82,28 +85,54 @@ def _not_converged(training, plan):
         "plans its end.",
     )
     return (
-        f"Training ended after max_iter={plan.max_iter} passes and had not converged: "
-        f"over the last {n} of them the loss still fell by {fell:.3g}, to "
-        f"{losses[-1]:.6g}. {advice}"
+        f"Training ended after {len(losses)} passes (max_iter={plan.max_iter}) and had "
+        f"not converged{_fall(losses)}. {advice}"
     )
 
 
-def _no_better_than_frequencies(fit):
-    """Compare the last training loss with that of predicting the mean target."""
-    losses = fit.training.history.column("loss")
+def _fall(losses, n=10):
+    """Say how far the loss fell over the last n passes, or what there is of them."""
+    n = min(n, len(losses) - 1)
+    if n < 1:
+        return ""
+    return (
+        f": over the last {n} of them the loss still fell by "
+        f"{losses[-1 - n] - losses[-1]:.3g}, to {losses[-1]:.6g}"
+    )
+
+
+def _is_finite(objective):
+    with np.errstate(all="ignore"):
+        return np.isfinite(objective.value())
+
+
+def _no_better_than_frequencies(fit, losses):
+    """Compare the loss on the training rows with that of predicting the mean target.
+
+    The last pass's loss answers where it is low enough; it is noisy under dropout, so
+    that a high one is computed anew without.
+    """
     objective = fit.training.objective
-    if not losses:
+    most = (1 - 1e-4) * frequency_loss(
+        fit.sample, fit.layer_sizes[-1], fit.params.label_smoothing
+    )
+    last = losses[-1] if losses else np.inf
+    if most <= 0 or last - objective.penalty_value() < most:
         return False
-    data_loss = losses[-1] - objective.penalty_value()
-    return data_loss >= (1 - 1e-4) * frequency_loss(fit.sample, fit.layer_sizes[-1])
+    return objective.value() - objective.penalty_value() >= most
 
 
-def frequency_loss(sample, n_outputs):
-    """Return the mean loss of predicting every class, or label, by its frequency."""
+def frequency_loss(sample, n_outputs, smoothing=0.0):
+    """Return the mean loss of predicting every class, or label, by its frequency.
+
+    Under label smoothing these are the frequencies of the smoothed targets.
+    """
     codes, weights = sample.of_subset(sample.codes), sample.of_subset(sample.weights)
     if codes.ndim == 1:
         p = np.bincount(codes, weights, n_outputs) / sample.total_weight
+        p = (1 - smoothing) * p + smoothing / n_outputs
     else:
         present = np.average(codes, axis=1, weights=weights)
+        present = (1 - smoothing) * present + smoothing / 2
         p = np.concatenate([present, 1 - present])
     return -np.sum(p * np.log(np.where(p > 0, p, 1.0)))

@@ -1,0 +1,223 @@
+"""What a notebook shows of a network, inside scikit-learn's diagrams.
+
+scikit-learn asks an estimator, also one inside a pipeline or a search, for two things,
+both by private names: ``_sk_visual_block_``, of which the caption is always shown, and,
+since 1.7, ``_get_params_html``, shown when the box is unfolded. The caption holds the
+architecture as text, and the loss as a line of block characters; the unfolded box a
+table of the layers, and the curves as SVG, both on a logarithmic scale. Where a name
+is gone or an answer raises, scikit-learn draws its plain box.
+"""
+
+from html import escape
+from itertools import groupby
+
+import numpy as np
+
+from .assembly import activation_names, hidden_sizes
+
+DOCUMENTATION = "https://sklearn-scratchnn.readthedocs.io/en/stable/generated"
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH, HEIGHT, MARGIN = 240, 48, 3  # of the curves, in pixels
+MAX_POINTS = 120
+COLOURS = ("#1f77b4", "#b8560f")  # of the training loss and the validation loss
+
+
+class NotebookMixin:
+    """Shows architecture and loss in scikit-learn's HTML diagrams.
+
+    A mixin for an estimator with the parameters ``hidden_layer_sizes`` and
+    ``activation`` and, once fitted, ``coefs_``, ``intercepts_``, ``activations_``,
+    ``out_activation_`` and ``history_``.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn.notebook import caption
+    >>> caption(ScratchMLPClassifier((50, 20), activation="tanh"))
+    'features → 50 tanh → 20 tanh → classes'
+    """
+
+    _doc_link_module = "sklearn_scratchnn"
+    _doc_link_template = DOCUMENTATION + "/sklearn_scratchnn.{estimator_name}.html"
+
+    def _doc_link_url_param_generator(self):
+        return {"estimator_name": type(self).__name__}
+
+    def _sk_visual_block_(self):
+        """Return scikit-learn's box, with a caption; where this raises, it has none."""
+        return _visual_block_class()(
+            "single",
+            self,
+            names=type(self).__name__,
+            name_details=str(self),
+            name_caption=caption(self),
+        )
+
+    def _get_params_html(self, *args, **kwargs):
+        """Return scikit-learn's table of parameters, with the network above it."""
+        table = super()._get_params_html(*args, **kwargs)
+        try:
+            above, plain = unfolded(self), table._repr_html_inner
+            table._repr_html_inner = lambda: above + plain()
+        except Exception:  # whatever it is, a notebook's output must not fail for it
+            pass
+        return table
+
+
+def _visual_block_class():
+    """Return the private class of a box in a diagram."""
+    try:
+        from sklearn.utils._repr_html.estimator import _VisualBlock
+    except ImportError:  # before scikit-learn 1.7
+        from sklearn.utils._estimator_html_repr import _VisualBlock
+    return _VisualBlock
+
+
+def caption(estimator):
+    """Return architecture, number of parameters and loss in one line of text.
+
+    Parameters
+    ----------
+    estimator : ScratchMLPClassifier
+        Fitted or not.
+
+    Returns
+    -------
+    str
+    """
+    layers = layers_of(estimator)
+    names = [" ".join(filter(None, layer[:2])) for layer in layers]
+    counted = [(name, len(list(same))) for name, same in groupby(names)]
+    text = " → ".join(f"{n} × {name}" if n > 1 else name for name, n in counted)
+    if not hasattr(estimator, "coefs_"):
+        return text
+    n_parameters = sum(layer[2] for layer in layers)
+    losses = estimator.history_["loss"]
+    curve = f"loss {blocks(losses)} {losses[-1]:.3g}"
+    return f"{text} · {n_parameters:,} parameters · {curve}"
+
+
+def layers_of(estimator):
+    """Return size, activation and number of parameters of each layer.
+
+    Parameters
+    ----------
+    estimator : ScratchMLPClassifier
+        Fitted or not.
+
+    Returns
+    -------
+    list of tuple of (str, str, int)
+        The input comes first; it has no activation and no parameters. Before ``fit``
+        the sizes of input and output are words, and all numbers of parameters are 0.
+    """
+    if hasattr(estimator, "coefs_"):
+        coefs, intercepts = estimator.coefs_, estimator.intercepts_
+        sizes = [len(coefs[0]), *(len(b) for b in intercepts)]
+        names = ["", *estimator.activations_, estimator.out_activation_]
+        numbers = [0, *(W.size + b.size for W, b in zip(coefs, intercepts))]
+        return list(zip([f"{size:,}" for size in sizes], names, numbers))
+    hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    names = activation_names(estimator.activation, len(hidden))
+    sizes = ["features", *(f"{size:,}" for size in hidden), "classes"]
+    return [(size, name, 0) for size, name in zip(sizes, ["", *names, ""])]
+
+
+def blocks(losses, n=8):
+    """Return a curve as ``n`` block characters, on a logarithmic scale.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.notebook import blocks
+    >>> blocks([128, 64, 32, 16, 8, 4, 2, 1])
+    '█▇▆▅▄▃▂▁'
+    """
+    values = np.log(_thinned(losses, n)[1])
+    low, span = values.min(), np.ptp(values) or 1.0
+    levels = (values - low) / span * (len(BLOCKS) - 1)
+    return "".join(BLOCKS[round(level)] for level in levels)
+
+
+def _thinned(losses, n):
+    """Return the indices of ``n`` losses, evenly spread, and the losses.
+
+    Those without a logarithm are left out.
+    """
+    losses = np.asarray(losses, dtype=float)
+    kept = np.flatnonzero(np.isfinite(losses) & (losses > 0))
+    if len(kept) > n:
+        kept = kept[np.linspace(0, len(kept) - 1, n).round().astype(int)]
+    return kept, losses[kept]
+
+
+def unfolded(estimator):
+    """Return the layers as an HTML table and, once fitted, the loss as SVG.
+
+    Parameters
+    ----------
+    estimator : ScratchMLPClassifier
+
+    Returns
+    -------
+    str
+    """
+    layers = layers_of(estimator)
+    kinds = ["input", *["hidden"] * (len(layers) - 2), "output"]
+    rows = [
+        (kind, size, name, f"{n:,}" if n else "")
+        for kind, (size, name, n) in zip(kinds, layers)
+    ]
+    fitted = hasattr(estimator, "coefs_")
+    if fitted:
+        rows.append(("all", "", "", f"{sum(layer[2] for layer in layers):,}"))
+    head = "".join(f"<th>{name}</th>" for name in ("Layer", "Units", "Activation"))
+    head += "<th>Parameters</th>" if fitted else ""
+    body = "".join(
+        f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row[: 3 + fitted])}</tr>"
+        for row in rows
+    )
+    return (
+        '<div class="estimator-table scratchnn-network" '
+        'style="padding: .5rem; text-align: center">'
+        f'<table class="parameters-table"><tbody><tr>{head}</tr>{body}</tbody></table>'
+        f"{curves(estimator.history_) if fitted else ''}</div>"
+    )
+
+
+def curves(history):
+    """Return the training loss, and the validation loss where there is one, as SVG.
+
+    Parameters
+    ----------
+    history : dict of array-like
+        With "loss" and perhaps "validation_loss".
+
+    Returns
+    -------
+    str
+        A picture whose title says in words what it shows.
+    """
+    drawn = {
+        name: _thinned(history[column], MAX_POINTS)
+        for name, column in (("loss", "loss"), ("validation loss", "validation_loss"))
+        if column in history
+    }
+    every = np.log(np.concatenate([losses for _, losses in drawn.values()]))
+    low, span = every.min(), np.ptp(every) or 1.0
+    last = max(len(history["loss"]) - 1, 1)
+    lines, words = [], []
+    for colour, (name, (epochs, losses)) in zip(COLOURS, drawn.items()):
+        x = MARGIN + epochs / last * (WIDTH - 2 * MARGIN)
+        y = HEIGHT - MARGIN - (np.log(losses) - low) / span * (HEIGHT - 2 * MARGIN)
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
+        style = f'fill="none" stroke="{colour}" stroke-width="1.5"'
+        lines.append(f'<polyline points="{points}" {style}/>')
+        text = f"{name} {losses[0]:.3g} to {losses[-1]:.3g}"
+        words.append(f'<div style="color: {colour}">{text}</div>')
+    title = f"{' and '.join(drawn)}, {len(history['loss'])} epochs, logarithmic"
+    return (
+        f'<svg width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'role="img" aria-label="{title}"><title>{title}</title>{"".join(lines)}</svg>'
+        f'<div style="font-size: smaller">{"".join(words)}'
+        f"{len(history['loss']):,} epochs</div>"
+    )

@@ -1,0 +1,12 @@
+"""Pictures of trainings, probabilities and networks, as scikit-learn's displays.
+
+Each class has methods ``from_...`` that draw at once, ``plot(ax=None)`` that draws
+again, and afterwards ``ax_`` and ``figure_``. matplotlib is imported when something is
+drawn.
+"""
+
+from .network_display import NetworkDisplay
+from .reliability_display import ReliabilityDisplay
+from .training_display import TrainingCurveDisplay
+
+__all__ = ["NetworkDisplay", "ReliabilityDisplay", "TrainingCurveDisplay"]
