@@ -13,10 +13,10 @@ import numpy as np
 
 from .solvers import Answer
 
-ALPHAS = (30.0, 8.0, 2.0, 0.5)
-PASSES = 15
+ALPHAS = (30.0, 10.0, 3.0, 1.0, 0.3)
+PASSES = 12
 HELD_OUT = 1 / 3
-STANDARD_ERRORS = 1.0
+STANDARD_ERRORS = 0.5
 MIN_ROWS = 100
 FALLBACK = 1.0
 

@@ -123,7 +123,7 @@ def auto_passes(solver, n_samples, alpha):
     After the path of strengths, L-BFGS has begun near its end.
     """
     if solver == "lbfgs" and alpha is None:
-        return 25
+        return 20
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
     return int(np.clip(1e6 / n_samples, 10, 60))

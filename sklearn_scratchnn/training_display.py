@@ -191,11 +191,11 @@ class TrainingCurveDisplay:
 
     @classmethod
     def _from_groups(cls, groups, column, x):
-        if not groups or not all(groups.values()):
+        runs = [run for runs in groups.values() for run in runs]
+        names = [name for name in runs[0] if name != "epoch"] if runs else []
+        if not names:
             raise ValueError("logs holds nothing to draw.")
         if column is None:
-            run = next(iter(groups.values()))[0]
-            names = [name for name in run if name != "epoch"]
             column = "loss" if "loss" in names else names[0]
         curves = {}
         for (group, part), runs in groups.items():
