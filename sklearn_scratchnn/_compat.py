@@ -37,6 +37,15 @@ def without_callbacks(estimator):
     return bare
 
 
+def visual_block_class():
+    """Return the private class of a box in a diagram."""
+    try:
+        from sklearn.utils._repr_html.estimator import _VisualBlock
+    except ImportError:  # before scikit-learn 1.7
+        from sklearn.utils._estimator_html_repr import _VisualBlock
+    return _VisualBlock
+
+
 __all__ = [
     "CallbackSupportMixin",
     "HasMethods",
@@ -46,6 +55,7 @@ __all__ = [
     "StrOptions",
     "_check_sample_weight",
     "_fit_context",
+    "visual_block_class",
     "with_callbacks",
     "without_callbacks",
 ]

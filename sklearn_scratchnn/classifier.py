@@ -24,6 +24,7 @@ from .activations import ACTIVATIONS
 from .assembly import activation_names, hidden_sizes
 from .fitting import Fit
 from .inputs import check_X_y, check_weights, encode, find_classes, make_sample
+from .notebook import NotebookMixin
 from .optimizers import OPTIMIZERS
 from .parameters import INITIALIZERS
 from .prediction import Predictor
@@ -46,7 +47,9 @@ def _names(registry, *more):
     return StrOptions({*registry, *more})
 
 
-class ScratchMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class ScratchMLPClassifier(
+    CallbackSupportMixin, NotebookMixin, ClassifierMixin, BaseEstimator
+):
     """A multi-layer perceptron, trained by backpropagation written by hand in NumPy.
 
     TODO
@@ -299,7 +302,8 @@ class ScratchMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         tasks = None
         if getattr(self, "_skl_callbacks", None):
             self._training_snapshot = fit.snapshot
-            tasks = EpochTasks(self, fit, X, y, {"sample_weight": sample_weight})
+            weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
+            tasks = EpochTasks(self, fit, X, y, weighted)
         try:
             fit.run(tasks and tasks.on_epoch)
             if tasks:
@@ -411,7 +415,9 @@ class ScratchMLPClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator)
         return predictor.input_gradients(predictor.network.loss.output_seed(k, of))
 
     def __getstate__(self):
-        return {**super().__getstate__(), "_scratchnn_version": VERSION}
+        state = {**super().__getstate__(), "_scratchnn_version": VERSION}
+        state.pop("_training_snapshot", None)
+        return state
 
     def __setstate__(self, state):
         written_by = state.pop("_scratchnn_version", None)

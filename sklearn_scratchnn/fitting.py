@@ -269,13 +269,14 @@ class Fit:
             for name, values in history.items()
         }
         losses, scores = history["loss"], history.get("validation_score")
+        best_score = None if scores is None else scores.max(initial=-np.inf).item()
         return {
             "history_": history,
             "loss_curve_": losses,
             "loss_": losses[-1].item() if len(losses) else np.nan,
-            "best_loss_": np.nanmin(losses).item() if len(losses) else np.nan,
+            "best_loss_": losses.min(initial=np.inf, where=np.isfinite(losses)).item(),
             "validation_scores_": scores,
-            "best_validation_score_": None if scores is None else scores.max().item(),
+            "best_validation_score_": best_score,
             "n_iter_": len(losses),
             "t_": self._earlier("t_", 0) + n_passes * self.sample.n_samples,
         }

@@ -13,6 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
+from ._compat import visual_block_class
 from .assembly import activation_names, hidden_sizes
 
 DOCUMENTATION = "https://sklearn-scratchnn.readthedocs.io/en/stable/generated"
@@ -45,7 +46,7 @@ class NotebookMixin:
 
     def _sk_visual_block_(self):
         """Return scikit-learn's box, with a caption; where this raises, it has none."""
-        return _visual_block_class()(
+        return visual_block_class()(
             "single",
             self,
             names=type(self).__name__,
@@ -62,15 +63,6 @@ class NotebookMixin:
         except Exception:  # whatever it is, a notebook's output must not fail for it
             pass
         return table
-
-
-def _visual_block_class():
-    """Return the private class of a box in a diagram."""
-    try:
-        from sklearn.utils._repr_html.estimator import _VisualBlock
-    except ImportError:  # before scikit-learn 1.7
-        from sklearn.utils._estimator_html_repr import _VisualBlock
-    return _VisualBlock
 
 
 def caption(estimator):

@@ -20,7 +20,11 @@ class EpochTasks:
         self.context.call_on_fit_task_begin(estimator=estimator, **self.data)
 
     def on_epoch(self, training):
-        """Report a pass; return whether a callback asks to stop."""
+        """Report a pass; return whether a callback asks to stop.
+
+        Begin and end are reported together at the end, as by scikit-learn's own L-BFGS:
+        only the solver knows whether another pass will begin.
+        """
         task = self.context.subcontext(task_name="epoch")
         task.call_on_fit_task_begin(estimator=self.estimator, **self.data)
         return task.call_on_fit_task_end(

@@ -1,0 +1,124 @@
+"""Shared data, and one way to build an objective in a test."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_iris, make_moons
+
+from sklearn_scratchnn.assembly import make_network, make_objective
+from sklearn_scratchnn.inputs import make_sample
+from sklearn_scratchnn.parameters import ParameterVector
+from sklearn_scratchnn.standardize import Standardizer
+
+
+@pytest.fixture(scope="session")
+def moons():
+    """The article's data."""
+    return make_moons(200, noise=0.20, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def iris():
+    """Three classes, four features, columns standardised."""
+    X, y = load_iris(return_X_y=True)
+    return (X - X.mean(axis=0)) / X.std(axis=0), y
+
+
+@pytest.fixture(scope="session")
+def article():
+    """The constructor's parameters that stand for the article's program."""
+    return {
+        "hidden_layer_sizes": 3,
+        "activation": "tanh",
+        "solver": "gd",
+        "learning_rate_init": 2.0,
+        "alpha": 0.01,
+        "init": "lecun_normal",
+        "standardize": False,
+        "random_state": 0,
+        "max_iter": 20_000,
+    }
+
+
+def few_rows(loss, n_samples=12, n_features=4, n_outputs=3):
+    """Return X, about half of it zeros, and y that suits the loss."""
+    rng = np.random.RandomState(3)
+    X = rng.randn(n_samples, n_features) * (rng.rand(n_samples, n_features) < 0.6)
+    if loss == "logistic_cross_entropy":
+        return X, rng.randint(2, size=(n_samples, n_outputs))
+    return X, np.arange(n_samples) % n_outputs
+
+
+def build_objective(
+    activations=(),
+    loss="softmax_cross_entropy",
+    *,
+    data=None,
+    theta=None,
+    sample_weight=None,
+    dtype=np.float64,
+    is_sparse=False,
+    standardize=False,
+    alpha=0.0,
+    block=None,
+    draw_mask=None,
+    smoothing=0.0,
+):
+    """Return an objective with random parameters, biases included.
+
+    Parameters
+    ----------
+    activations : sequence of str
+        One name per hidden layer; the layers have 5, 4 and 3 units.
+    loss : str
+    data : tuple of (X, y) or None
+        None for `few_rows`.
+    theta : ndarray or None
+        None for draws that do not depend on ``dtype``.
+    sample_weight : ndarray or None
+    dtype : dtype
+    is_sparse : bool
+        Whether X goes in as a CSR matrix.
+    standardize : bool
+    alpha : float
+    block : int or None
+        Rows computed at once.
+    draw_mask : callable or None
+    smoothing : float
+    """
+    X, y = few_rows(loss) if data is None else data
+    n_outputs = y.shape[1] if y.ndim == 2 else y.max() + 1
+    layers = (X.shape[1], *(5, 4, 3)[: len(activations)], n_outputs)
+    parameters = ParameterVector(layers, dtype)
+    drawn = np.random.RandomState(7).randn(len(parameters.theta))
+    parameters.theta[:] = drawn if theta is None else theta
+    sample = make_sample(
+        sparse.csr_matrix(X) if is_sparse else X, y, np.arange(n_outputs), sample_weight
+    )
+    standardizer = None
+    if standardize:
+        standardizer = Standardizer.from_rows(
+            sample.X, sample.of_subset(sample.weights), sample.subset
+        )
+    return make_objective(
+        make_network(parameters, activations, loss),
+        parameters,
+        sample,
+        standardizer,
+        alpha / sample.total_weight,
+        block,
+        draw_mask,
+        smoothing,
+    )
+
+
+@pytest.fixture(scope="session")
+def objective_of():
+    """`build_objective`, for tests."""
+    return build_objective
+
+
+@pytest.fixture(scope="session")
+def rows_for():
+    """`few_rows`, for tests."""
+    return few_rows

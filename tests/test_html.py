@@ -1,0 +1,291 @@
+"""What a notebook shows: the network inside scikit-learn's own diagrams."""
+
+import pickle
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import BaseEstimator, clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_scratchnn import ScratchMLPClassifier, notebook
+from sklearn_scratchnn.notebook import NotebookMixin, blocks, caption, curves, unfolded
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+HAS_MIXIN = issubclass(ScratchMLPClassifier, NotebookMixin)
+BASES = (ScratchMLPClassifier,) if HAS_MIXIN else (NotebookMixin, ScratchMLPClassifier)
+unfolds = pytest.mark.skipif(
+    not hasattr(BaseEstimator, "_get_params_html"),
+    reason="before scikit-learn 1.7 a box has a caption alone",
+)
+
+
+class Net(*BASES):
+    """A network whose parameters are documented.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : array-like of shape (n_hidden,), default=(100,)
+        Units of each hidden layer.
+
+    alpha : float, default=1.0
+        Strength of the penalty.
+    """
+
+    _doc_link_module = __name__.split(".")[0]
+
+
+@pytest.fixture(scope="module")
+def iris():
+    return load_iris(return_X_y=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(iris):
+    net = Net((5, 3), activation=["relu", "tanh"], max_iter=6, random_state=0)
+    return net.fit(*iris)
+
+
+def html_of(estimator):
+    return estimator._repr_mimebundle_()["text/html"]
+
+
+def lines_of(svg):
+    """Return the points of each line of an SVG picture, (n_points, 2)."""
+    root = ElementTree.fromstring(f"<div>{svg}</div>")
+    return [
+        np.array([pair.split(",") for pair in line.get("points").split()], float)
+        for line in root.iter("polyline")
+    ]
+
+
+# The caption, always seen
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, "features → 100 relu → classes"),
+        ({"hidden_layer_sizes": ()}, "features → classes"),
+        ({"hidden_layer_sizes": 1000}, "features → 1,000 relu → classes"),
+        (
+            {"hidden_layer_sizes": (9, 4), "activation": ["gelu", "tanh"]},
+            "features → 9 gelu → 4 tanh → classes",
+        ),
+        ({"hidden_layer_sizes": (8,) * 20}, "features → 20 × 8 relu → classes"),
+    ],
+)
+def test_architecture_before_fit(params, text):
+    assert caption(Net(**params)) == text
+    assert text in html_of(Net(**params))
+
+
+def test_architecture_parameters_and_loss_after_fit(fitted):
+    loss = fitted.history_["loss"]
+    text = caption(fitted)
+    assert text.startswith("4 → 5 relu → 3 tanh → 3 softmax · 55 parameters · loss █")
+    assert text.endswith(f"{blocks(loss)} {loss[-1]:.3g}")
+    assert text in html_of(fitted)
+
+
+def test_the_fitted_network_is_shown_not_the_changed_parameters(fitted):
+    changed = pickle.loads(pickle.dumps(fitted))
+    changed.set_params(hidden_layer_sizes=(70,), activation="elu")
+    assert caption(changed) == caption(fitted)
+    assert caption(clone(changed)) == "features → 70 elu → classes"
+
+
+def test_several_labels_a_row():
+    X, Y = make_multilabel_classification(60, 4, n_classes=2, random_state=0)
+    net = Net((3,), max_iter=2, random_state=0).fit(X, Y)
+    assert "4 → 3 relu → 2 logistic · 23 parameters" in caption(net)
+
+
+def test_block_characters():
+    assert blocks([1000, 100, 10, 1]) == "█▆▃▁"
+    assert blocks(np.geomspace(1, 1e-9, 999)) == "█▇▆▅▄▃▂▁"
+    assert blocks([2.0]) == blocks([2.0, 2.0])[0] == "▁"
+    assert blocks([1e3, np.inf, np.nan, 0.0, 1.0]) == "█▁"
+
+
+# The unfolded box
+
+
+def test_table_of_layers(fitted):
+    rows = [
+        ["".join(cell.itertext()) for cell in row]
+        for row in ElementTree.fromstring(unfolded(fitted)).iter("tr")
+    ]
+    assert rows == [
+        ["Layer", "Units", "Activation", "Parameters"],
+        ["input", "4", "", ""],
+        ["hidden", "5", "relu", "25"],
+        ["hidden", "3", "tanh", "18"],
+        ["output", "3", "softmax", "12"],
+        ["all", "", "", "55"],
+    ]
+    rows = [
+        ["".join(cell.itertext()) for cell in row]
+        for row in ElementTree.fromstring(unfolded(Net((7,)))).iter("tr")
+    ]
+    assert rows[2] == ["hidden", "7", "relu"]
+    assert "svg" not in unfolded(Net((7,)))
+
+
+def test_the_curve_falls_with_the_loss_inside_the_picture():
+    history = {"loss": np.array([100.0, 10.0, 1.0])}
+    (line,) = lines_of(curves(history))
+    x, y = line.T
+    assert np.ptp(np.diff(x)) == 0 < np.diff(x)[0]
+    assert np.ptp(np.diff(y)) < 0.11 < np.diff(y)[0]  # even steps of the logarithm
+    assert 0 <= line.min()
+    assert x.max() <= notebook.WIDTH
+    assert y.max() <= notebook.HEIGHT
+    assert "loss 100 to 1" in curves(history)
+    assert "3 epochs" in curves(history)
+
+
+def test_the_validation_loss_has_its_own_line():
+    history = {"loss": [4.0, 1.0], "validation_loss": [4.0, 2.0]}
+    training, validation = lines_of(curves(history))
+    assert training[0, 1] == validation[0, 1]
+    assert training[-1, 1] > validation[-1, 1]
+    assert "validation loss 4 to 2" in curves(history)
+
+
+def test_long_and_broken_histories_stay_small():
+    (line,) = lines_of(curves({"loss": np.geomspace(1, 1e-3, 20_000)}))
+    assert len(line) == notebook.MAX_POINTS
+    assert line[-1, 0] == notebook.WIDTH - notebook.MARGIN
+    (line,) = lines_of(curves({"loss": [1.0, np.inf]}))
+    assert np.isfinite(line).all()
+    assert len(lines_of(curves({"loss": [0.5]}))[0]) == 1
+
+
+@unfolds
+def test_the_box_holds_network_then_parameters(fitted):
+    html = html_of(fitted)
+    assert unfolded(fitted) in html
+    assert html.index("scratchnn-network") < html.index("<summary>Parameters")
+    assert "hidden_layer_sizes" in html
+    assert "<polyline" not in html_of(Net())
+
+
+# Inside other estimators
+
+
+@unfolds
+@pytest.mark.parametrize("wrap", ["pipeline", "search", "both", "calibrated"])
+def test_inside_pipelines_and_searches(iris, wrap):
+    net = Net((5,), max_iter=3, random_state=0)
+    pipeline = make_pipeline(StandardScaler(), net)
+    estimator = {
+        "pipeline": pipeline,
+        "search": GridSearchCV(net, {"alpha": [1.0, 2.0]}, cv=2),
+        "both": GridSearchCV(pipeline, {"net__alpha": [1.0, 2.0]}, cv=2),
+        "calibrated": CalibratedClassifierCV(net, cv=2),
+    }[wrap]
+    html = html_of(estimator)
+    assert "features → 5 relu → classes" in html
+    assert "scratchnn-network" in html
+    if wrap == "calibrated":
+        return
+    html = html_of(estimator.fit(*iris))
+    assert "4 → 5 relu → 3 softmax · 43 parameters · loss █" in html
+    assert html.count("<polyline") == 1
+
+
+def test_captions_need_no_newer_scikit_learn(iris):
+    net = Net((5,), max_iter=3, random_state=0)
+    search = GridSearchCV(make_pipeline(StandardScaler(), net), {"net__alpha": [1, 2]})
+    assert "features → 5 relu → classes" in html_of(search)
+    assert "4 → 5 relu → 3 softmax" in html_of(search.fit(*iris))
+
+
+# Links and tooltips
+
+
+def test_documentation_link():
+    link = f"{notebook.DOCUMENTATION}/sklearn_scratchnn.Net.html"
+    assert Net()._get_doc_link() == link
+    assert f'href="{link}"' in html_of(Net())
+
+
+def test_a_class_of_another_package_has_no_link():
+    class Other(Net):
+        _doc_link_module = "sklearn_scratchnn"
+
+    assert Other()._get_doc_link() == ""
+
+
+@pytest.mark.skipif(
+    "doc_link" not in getattr(BaseEstimator, "_get_params_html", str).__doc__,
+    reason="scikit-learn's tooltips came with 1.8",
+)
+def test_parameter_tooltips():
+    html = html_of(Net())
+    assert "hidden_layer_sizes: array-like of shape (n_hidden,)" in html
+    assert "Units of each hidden layer." in html
+    assert "Strength of the penalty." in html
+    link = f"{notebook.DOCUMENTATION}/sklearn_scratchnn.Net.html#:~:text=alpha,-float"
+    assert link in html
+
+
+# The plain representation
+
+
+def is_plain(html):
+    return "Net" in html and "→" not in html and "scratchnn-network" not in html
+
+
+def test_plain_where_the_box_has_moved(monkeypatch, fitted):
+    def gone():
+        raise ImportError("_VisualBlock")
+
+    monkeypatch.setattr(notebook, "visual_block_class", gone)
+    monkeypatch.setattr(notebook, "unfolded", gone)
+    assert is_plain(html_of(fitted))
+    assert is_plain(html_of(make_pipeline(StandardScaler(), fitted)))
+
+
+def test_plain_where_the_box_takes_other_arguments(monkeypatch, fitted):
+    monkeypatch.setattr(notebook, "visual_block_class", lambda: lambda kind: kind)
+    assert caption(fitted) not in html_of(fitted)
+    assert "Net" in html_of(fitted)
+
+
+@unfolds
+def test_plain_where_the_table_has_no_such_method(monkeypatch, fitted):
+    monkeypatch.setattr(BaseEstimator, "_get_params_html", lambda self, *args: {"a": 1})
+    assert fitted._get_params_html() == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "params", [{"hidden_layer_sizes": (0,)}, {"activation": ["relu", "relu"]}]
+)
+def test_plain_for_parameters_that_fit_will_refuse(params):
+    assert is_plain(html_of(Net(**params)))
+
+
+def test_names_are_escaped():
+    assert "<em>" not in html_of(Net(activation="<em>"))
+    assert "&lt;em&gt;" in unfolded(Net(activation="<em>"))
+
+
+def test_text_where_diagrams_are_off(fitted):
+    with sklearn.config_context(display="text"):
+        assert "text/html" not in fitted._repr_mimebundle_()
+        assert not hasattr(fitted, "_repr_html_")
+    assert fitted._repr_html_() is not None
+
+
+def test_showing_changes_nothing(fitted):
+    before = pickle.dumps(fitted)
+    html_of(fitted)
+    assert pickle.dumps(fitted) == before

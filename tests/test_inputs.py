@@ -1,0 +1,524 @@
+"""What may be handed in, and what is refused: by name, and leaving the model whole."""
+
+import pickle
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.exceptions import NotFittedError
+
+from sklearn_scratchnn import ScratchMLPClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+SOLVERS = ["lbfgs", "adam"]
+
+
+@pytest.fixture(scope="module")
+def counts():
+    """Whole numbers from 0 to 5, half of them 0, that every dtype holds exactly."""
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 6, (90, 4)) * rng.randint(0, 2, (90, 4))
+    return X, X[:, :3].argmax(axis=1)
+
+
+def fit(X, y, solver="lbfgs", **parameters):
+    given = {"hidden_layer_sizes": 4, "max_iter": 20, "dtype": "float64"} | parameters
+    return ScratchMLPClassifier(solver=solver, random_state=0, **given).fit(X, y)
+
+
+def state(model):
+    return pickle.dumps(model)
+
+
+# Containers and dtypes
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize(
+    "dtype", ["float16", "float32", "int64", "int8", "uint8", ">f8", "object"]
+)
+def test_every_dtype_gives_the_model_of_float64(counts, dtype, solver, standardize):
+    X, y = counts
+    wanted = fit(X.astype(float), y, solver, standardize=standardize)
+    model = fit(X.astype(dtype), y, solver, standardize=standardize)
+    probabilities = model.predict_proba(X.astype(dtype))
+    assert probabilities.dtype == model.coefs_[0].dtype
+    assert_allclose(probabilities, wanted.predict_proba(X.astype(float)), atol=1e-5)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_booleans_are_zeros_and_ones(counts, solver):
+    X, y = counts
+    model = fit(X > 1, y, solver)
+    wanted = fit((X > 1).astype(float), y, solver)
+    assert_allclose(model.predict_proba(X > 1), wanted.predict_proba(1.0 * (X > 1)))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize(
+    "container",
+    [sparse.csr_matrix, sparse.csc_matrix, sparse.csr_array, sparse.csc_array],
+)
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
+def test_sparse_gives_the_model_of_dense(counts, container, dtype, solver, standardize):
+    X, y = counts
+    wanted = fit(X.astype(float), y, solver, standardize=standardize)
+    model = fit(container(X.astype(dtype)), y, solver, standardize=standardize)
+    assert_allclose(
+        model.predict_proba(container(X.astype(dtype))),
+        wanted.predict_proba(X.astype(float)),
+        atol=1e-5,
+    )
+    assert_array_equal(model.predict(container(X)), model.predict(X))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_sparse_is_never_made_dense(solver):
+    """A dense copy of X would take 800 GB, one of a batch of 200 rows 1.6 GB."""
+    n_samples, n_features = 100_000, 1_000_000
+    rng = np.random.RandomState(0)
+    columns = rng.randint(n_features, size=n_samples)
+    y = columns % 2
+    entries = np.ones(n_samples), (np.arange(n_samples), columns)
+    X = sparse.csr_matrix(entries, (n_samples, n_features))
+    model = ScratchMLPClassifier((), solver=solver, batch_size=20_000, max_iter=2)
+    assert model.fit(X, y).predict_proba(X).shape == (n_samples, 2)
+
+
+def test_sparse_duplicates_and_explicit_zeros(counts):
+    X, y = counts
+    halves = sparse.coo_matrix(X / 2.0)
+    rows, columns = (np.r_[i, i, [0, 1]] for i in (halves.row, halves.col))
+    data = np.r_[halves.data, halves.data, 0.0, 0.0]
+    order = np.lexsort((columns, rows))
+    indptr = np.r_[0, np.cumsum(np.bincount(rows, minlength=len(X)))]
+    twice = sparse.csr_matrix((data[order], columns[order], indptr), X.shape)
+    assert twice.nnz == 2 * halves.nnz + 2
+    before = twice.copy()
+    model = fit(twice, y)
+    assert_allclose(
+        model.predict_proba(twice), fit(X.astype(float), y).predict_proba(1.0 * X)
+    )
+    assert twice.nnz == before.nnz
+    assert_array_equal(twice.data, before.data)
+
+
+def as_read_only(X, path):
+    X = X.copy()
+    X.flags.writeable = False
+    return X
+
+
+def as_memmap(X, path):
+    held = np.memmap(path / "X", X.dtype, "w+", shape=X.shape)
+    held[:] = X
+    held.flush()
+    return np.memmap(path / "X", X.dtype, "r", shape=X.shape)
+
+
+def as_fortran(X, path):
+    return np.asfortranarray(X)
+
+
+def as_every_other(X, path):
+    return np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3]
+
+
+def as_reversed(X, path):
+    return X[::-1, ::-1].copy()[::-1, ::-1]
+
+
+def as_list(X, path):
+    return X.tolist()
+
+
+def as_frame(X, path):
+    return pd.DataFrame(X, columns=list("abcd"))
+
+
+@pytest.mark.parametrize("solver", [*SOLVERS, "gd", "gauss_newton"])
+@pytest.mark.parametrize(
+    "container",
+    [as_read_only, as_memmap, as_fortran, as_every_other, as_reversed, as_list, as_frame],
+)
+def test_the_container_changes_no_bit(counts, container, solver, tmp_path):
+    X, y = counts[0].astype(float), counts[1]
+    wanted = fit(X, y, solver)
+    held = container(X, tmp_path)
+    model = fit(held, y, solver)
+    assert_array_equal(model.coefs_[0], wanted.coefs_[0])
+    assert_array_equal(model.predict_proba(held), wanted.predict_proba(X))
+    assert_array_equal(np.asarray(held), X)
+
+
+def test_fit_writes_into_none_of_its_inputs(counts):
+    X, y = counts[0].astype(float), counts[1]
+    weights, X_val, y_val = np.linspace(0, 1, len(X)), X[:40].copy(), y[:40].copy()
+    given = [X, y, weights, X_val, y_val]
+    before = [array.copy() for array in given]
+    for array in given:
+        array.flags.writeable = False
+    model = ScratchMLPClassifier(3, solver="adam", max_iter=2)
+    model.fit(X, y, weights, X_val=X_val, y_val=y_val)
+    for array, then in zip(given, before, strict=True):
+        assert_array_equal(array, then)
+
+
+# Labels
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(
+    "labels",
+    [
+        np.array(["ant", "bee", "cow"]),
+        np.array(["ant", "bee", "cow"], dtype=object),
+        np.array([-7, 0, 1000]),
+        np.array([1.0, 2.0, 5.0]),
+        np.array([3, 4, 250], dtype=np.uint8),
+    ],
+    ids=["str", "object", "int", "float", "uint8"],
+)
+def test_labels_of_every_kind(counts, labels, solver):
+    X, y = counts
+    model = fit(X, labels[y], solver)
+    wanted = fit(X, y, solver)
+    assert_array_equal(model.classes_, labels)
+    assert model.predict(X).dtype == model.classes_.dtype
+    assert_array_equal(model.predict(X), labels[wanted.predict(X)])
+    assert_array_equal(model.predict_proba(X), wanted.predict_proba(X))
+
+
+def test_boolean_labels(counts):
+    X, y = counts
+    predicted = fit(X, y == 0).predict(X)
+    assert predicted.dtype == bool
+    assert (predicted == (y == 0)).mean() > 0.8
+
+
+def test_labels_as_list_series_and_categorical(counts):
+    X, y = counts
+    names = np.array(["ant", "bee", "cow"])[y]
+    wanted = fit(X, names).predict(X)
+    for given in (names.tolist(), pd.Series(names), pd.Series(names).astype("category")):
+        assert_array_equal(fit(X, given).predict(X), wanted)
+
+
+@pytest.mark.parametrize("dtype", [int, float, bool, np.uint8])
+def test_indicator_matrices(counts, dtype):
+    X, y = counts
+    Y = (X[:, :3] > 1).astype(dtype)
+    model = fit(X, Y)
+    assert model.out_activation_ == "logistic"
+    assert model.predict(X).shape == Y.shape
+    assert set(np.unique(model.predict(X))) <= {0, 1}
+    assert (model.predict(X) == Y).mean() > 0.9
+    sparse_model = fit(X, sparse.csr_matrix(Y.astype(int)))
+    assert_array_equal(sparse_model.predict_proba(X), model.predict_proba(X))
+
+
+def test_column_vector_is_taken_with_a_warning(counts):
+    X, y = counts
+    with pytest.warns(UserWarning, match="column-vector y was passed"):
+        model = fit(X, y[:, np.newaxis])
+    assert_array_equal(model.predict(X), fit(X, y).predict(X))
+
+
+# Weights
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("weights", [2.5, np.full(90, 2.5), [3] * 90])
+def test_equal_weights_are_no_weights_but_for_the_penalty(counts, weights, solver):
+    X, y = counts
+    model = ScratchMLPClassifier(4, solver=solver, alpha=0, max_iter=5, random_state=0)
+    wanted = model.fit(X, y).predict_proba(X)
+    assert_allclose(model.fit(X, y, weights).predict_proba(X), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", [*SOLVERS, "gd", "gauss_newton"])
+def test_rows_of_weight_zero_change_no_bit(counts, solver):
+    """Neither their values, nor their labels, nor that they are there."""
+    X, y = counts[0].astype(float), counts[1]
+    odd = np.random.RandomState(0).permutation(len(X))[:20]
+    weights, strange, labels = np.ones(len(X)), X.copy(), y.copy()
+    weights[odd], strange[odd], labels[odd] = 0, 1e6, 77
+    model = ScratchMLPClassifier(4, solver=solver, max_iter=5, random_state=0)
+    given = model.fit(strange, labels, weights).predict_proba(X)
+    rest = weights > 0
+    assert_array_equal(model.classes_, [0, 1, 2])
+    without = model.fit(X[rest], y[rest], weights[rest]).predict_proba(X)
+    assert_allclose(given, without, rtol=1e-6)
+
+
+# Refusals: each names what is wrong
+
+
+def with_entry(X, value):
+    X = np.array(X, dtype=float)
+    X[3, 1] = value
+    return X
+
+
+BAD_X = {
+    "NaN": (lambda X: with_entry(X, np.nan), "X contains NaN"),
+    "inf": (lambda X: with_entry(X, np.inf), "X contains infinity"),
+    "strings": (lambda X: np.full(X.shape, "a"), "strings?"),
+    "one dimension": (lambda X: X[:, 0], "Expected 2D array, got 1D array"),
+    "three dimensions": (lambda X: X[np.newaxis], "Found array with dim 3"),
+    "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
+    "no columns": (lambda X: X[:, :0], r"0 feature\(s\)"),
+    "complex": (lambda X: X * 1j, "Complex data not supported"),
+    "sparse NaN": (lambda X: sparse.csr_matrix(with_entry(X, np.nan)), "X contains NaN"),
+}
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba"])
+@pytest.mark.parametrize("name", BAD_X)
+def test_bad_X(counts, name, method):
+    X, y = counts
+    change, message = BAD_X[name]
+    model = fit(X, y, "adam")
+    before = state(model)
+    bad = change(X)
+    given = (bad, y[: bad.shape[0]]) if "fit" in method else (bad,)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(*given)
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("method", ["partial_fit", "predict", "decision_function"])
+def test_wrong_width(counts, method):
+    X, y = counts
+    model = fit(X, y, "adam")
+    before = state(model)
+    given = (X[:, :3], y) if "fit" in method else (X[:, :3],)
+    with pytest.raises(ValueError, match="X has 3 features, but ScratchMLPClassifier is"):
+        getattr(model, method)(*given)
+    assert state(model) == before
+
+
+def one_dimensional(y):
+    return {
+        "None": (None, "requires y to be passed"),
+        "short": (y[:-1], "inconsistent numbers of samples"),
+        "continuous": (y + 0.5 * (y == 1), "Unknown label type: continuous"),
+        "NaN": (np.where(y == 1, np.nan, y), "y contains NaN"),
+        "inf": (np.where(y == 1, np.inf, y), "y contains infinity"),
+        "one class": (np.full(len(y), 5), "one class only, .*5"),
+        "mixed": (np.where(y == 1, "a", y.astype(object)), "nknown label type|uniformly"),
+        "two columns of classes": (np.c_[y, y], "y has several columns"),
+        "signs": (np.where(np.c_[y, y] > 0, 1, -1), r"0 and 1 .* it holds \[-1, 1\]"),
+        "ones and twos": (np.where(np.c_[y, y] > 0, 1, 2), r"it holds \[1, 2\]"),
+        "three dimensions": (np.zeros((len(y), 2, 2), int), "dim 3|[Ll]abel type|3d"),
+    }
+
+
+@pytest.mark.parametrize("name", one_dimensional(np.zeros(3, int)))
+def test_bad_y(counts, name):
+    X, y = counts
+    bad, message = one_dimensional(y)[name]
+    model = fit(X, y)
+    before = state(model)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, bad)
+    assert state(model) == before
+
+
+def bad_weights(n):
+    return {
+        "negative": (-np.ones(n), "Negative values .*sample_weight"),
+        "one negative": (np.r_[-1e-9, np.ones(n - 1)], "Negative values .*sample_weight"),
+        "all zero": (np.zeros(n), "sample_weight"),
+        "zero": (0, "sample_weight"),
+        "NaN": (np.r_[np.nan, np.ones(n - 1)], "sample_weight contains NaN"),
+        "NaN number": (np.nan, "sample_weight"),
+        "inf": (np.r_[np.inf, np.ones(n - 1)], "sample_weight contains infinity"),
+        "infinite sum": (np.full(n, 1e308), "sample_weight must have a finite sum"),
+        "short": (np.ones(n - 1), r"sample_weight.shape == \(89,\), expected \(90,\)"),
+        "two columns": (np.ones((n, 2)), "sample_weight .*Sample weights must be 1D"),
+        "strings": (np.full(n, "a"), "sample_weight"),
+    }
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("name", bad_weights(2))
+def test_bad_sample_weight(counts, name, method):
+    X, y = counts
+    bad, message = bad_weights(len(X))[name]
+    model = fit(X, y, "adam")
+    before = state(model)
+    with pytest.raises(ValueError, match=message):
+        getattr(model, method)(X, y, sample_weight=bad)
+    assert state(model) == before
+
+
+def test_weights_that_leave_one_class(counts):
+    X, y = counts
+    with pytest.raises(ValueError, match="one class only, .*rows of positive weight"):
+        ScratchMLPClassifier().fit(X, y, (y == 1).astype(float))
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"X_val": None}, "X_val and y_val must be given together"),
+        ({"y_val": None}, "X_val and y_val must be given together"),
+        (
+            {"X_val": None, "y_val": None, "sample_weight_val": np.ones(30)},
+            "sample_weight_val is given without X_val and y_val",
+        ),
+        ({"X_val": np.full((30, 4), np.nan)}, "X_val"),
+        ({"X_val": np.ones((30, 3))}, "X_val.*3 features"),
+        ({"X_val": np.full((30, 4), "a")}, "X_val"),
+        ({"X_val": np.ones((0, 4)), "y_val": np.ones(0)}, "X_val"),
+        ({"y_val": np.zeros(29)}, "y_val.*inconsistent"),
+        ({"y_val": np.full(30, 9)}, r"y_val has classes that the model does not know: \[9\]"),
+        ({"y_val": np.linspace(0, 1, 30)}, "y_val.*continuous"),
+        ({"y_val": np.eye(3, dtype=int)[np.arange(30) % 3]}, "y_val"),
+        ({"sample_weight_val": np.zeros(30)}, "sample_weight_val"),
+        ({"sample_weight_val": -np.ones(30)}, "sample_weight_val"),
+        ({"sample_weight_val": np.full(30, np.nan)}, "sample_weight_val"),
+        ({"sample_weight_val": np.ones(29)}, "sample_weight_val"),
+    ],
+)
+def test_bad_validation_rows(counts, change, message):
+    X, y = counts
+    held_out = {"X_val": X[:30], "y_val": y[:30], "sample_weight_val": None} | change
+    model = fit(X, y)
+    before = state(model)
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y, **held_out)
+    assert state(model) == before
+
+
+BAD_PARAMETERS = {
+    "hidden_layer_sizes": [0, -1, 2.5, None, "abc", (3, 0), (3, -2), (2.5,), ("a",)]
+    + [(np.nan,), [[3, 4]], [[3], [4, 5]], (3, None), {"a": 3}],
+    "activation": ["sine", None, 3, ("relu",) * 2, ("sine",), (None,), (["relu"],), ()],
+    "solver": ["newton", None, 3, "ADAM"],
+    "alpha": [-1e-9, np.nan, "1", None],
+    "batch_size": [0, -1, 2.5, "all", None],
+    "learning_rate": ["linear", None, 0.1],
+    "learning_rate_init": [0, -0.1, np.nan, "fast", None],
+    "power_t": [-0.5, "a", None],
+    "max_iter": [0, -1, 2.5, "many", None],
+    "shuffle": ["yes", None, 2],
+    "random_state": [-1, "seed", 0.5],
+    "tol": [-1e-9, np.nan, "low", None],
+    "verbose": [-1, "yes", None],
+    "warm_start": ["yes", None, 2],
+    "momentum": [-0.1, 1.1, np.nan, None],
+    "nesterovs_momentum": ["yes", None],
+    "early_stopping": ["yes", None, 2],
+    "validation_fraction": [-0.1, 1.0, 1.5, np.nan, None],
+    "beta_1": [-0.1, 1.0, np.nan],
+    "beta_2": [-0.1, 1.0, np.nan],
+    "epsilon": [0.0, -1e-8, np.nan],
+    "n_iter_no_change": [0, -1, 2.5, None],
+    "max_fun": [0, -1, 2.5, None],
+    "init": ["zeros", None, 0],
+    "standardize": ["yes", None, 2],
+    "dtype": ["float16", "int", None, float],
+    "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}],
+    "dropout": [-0.1, 1.0, np.nan, None],
+    "label_smoothing": [-0.1, 1.0, np.nan, None],
+    "max_grad_norm": [0.0, -1.0, np.nan, "a"],
+    "weight_decay": [-0.1, np.nan, None],
+    "warmup_fraction": [-0.1, 1.0, np.nan, None],
+    "scoring": [None, 3, "no_such_score", ["accuracy"]],
+}
+
+
+def test_every_parameter_is_refused_somewhere():
+    assert BAD_PARAMETERS.keys() == ScratchMLPClassifier().get_params().keys()
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd"])
+@pytest.mark.parametrize(
+    "name, value",
+    [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
+    ids=lambda value: re.sub(r"\W+", " ", repr(value)),
+)
+def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver):
+    X, y = counts
+    model = fit(X, y, solver)
+    if name == "class_weight":
+        X, y = X[y < 2], y[y < 2]
+        model = fit(X, y, solver)
+    model.set_params(**{name: value})
+    before = state(model)
+    with pytest.raises((ValueError, TypeError), match=name):
+        model.fit(X, y, X_val=X[:20], y_val=y[:20])
+    assert state(model) == before
+    assert model.predict(X).shape == y.shape
+
+
+@pytest.mark.parametrize("name", ["dropout", "max_grad_norm", "learning_rate"])
+@pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
+def test_promises_that_a_solver_cannot_keep_are_refused(counts, name, solver):
+    value = {"dropout": 0.2, "max_grad_norm": 1.0, "learning_rate": "cosine"}[name]
+    with pytest.raises(ValueError, match=f"{name}=.*has no use under solver='{solver}'"):
+        fit(*counts, solver, **{name: value})
+
+
+def test_alpha_under_adamw_is_refused(counts):
+    with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
+        fit(*counts, "adamw", alpha=0.5)
+
+
+def test_a_network_too_large_for_gauss_newton_is_refused(counts):
+    with pytest.raises(ValueError, match="at most .* parameters; this one has 100.*lbfgs"):
+        fit(*counts, "gauss_newton", hidden_layer_sizes=(300, 300, 30))
+
+
+def test_too_few_rows_to_split_are_named(counts):
+    X, y = counts
+    with pytest.raises(ValueError, match="early_stopping .*validation_fraction=0.1"):
+        fit(X[:6], y[:6] * 0 + np.arange(6) % 3, early_stopping=True)
+
+
+# A model that is not fitted
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        "predict",
+        "predict_proba",
+        "predict_log_proba",
+        "decision_function",
+        "hidden_activations",
+        "input_gradients",
+    ],
+)
+def test_not_fitted(counts, method):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        getattr(ScratchMLPClassifier(), method)(counts[0])
+
+
+def test_a_first_fit_that_fails_leaves_nothing(counts):
+    X, y = counts
+    model = ScratchMLPClassifier(activation=("relu", "relu"))
+    with pytest.raises(ValueError, match="activation"):
+        model.fit(X, y)
+    assert vars(model).keys() == model.get_params().keys()
+
+
+@pytest.mark.parametrize("layer", [1, -2, 5])
+def test_a_layer_that_does_not_exist(counts, layer):
+    with pytest.raises(ValueError, match=f"layer={layer} does not exist"):
+        fit(*counts).hidden_activations(counts[0], layer=layer)
+
+
+@pytest.mark.parametrize(
+    "given, message", [({"of": "loss"}, "of must be"), ({"target": 9}, "target")]
+)
+def test_bad_arguments_of_input_gradients(counts, given, message):
+    with pytest.raises(ValueError, match=message):
+        fit(*counts).input_gradients(counts[0], **given)

@@ -1,0 +1,147 @@
+"""Every Python block of README.md and of the documentation's pages runs.
+
+The blocks of one page run in order and share their names, as a reader would paste them.
+A block that needs an optional package says so in a comment above it,
+``<!-- requires: torch -->`` in Markdown or ``.. requires: torch`` in reStructuredText,
+and is left out where the package is not installed.
+"""
+
+import doctest
+import importlib.util
+import re
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+GENERATED = {"_build", "auto_examples", "generated"}
+
+MARKDOWN_BLOCK = re.compile(
+    r"(?:^<!-- requires: (?P<requires>[\w, ]+) -->\n)?"
+    r"^(?P<indent> *)```(?:python|\{code-block\} python)\n"
+    r"(?P<code>.*?)"
+    r"^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+RST_BLOCK = re.compile(
+    r"(?:^ *\.\. requires: (?P<requires>[\w, ]+)\n\n)?"
+    r"^(?P<indent> *)\.\. code-block:: +python\n"
+    r"(?:(?P=indent) +:.*\n)*"
+    r"\n"
+    r"(?P<code>(?:(?P=indent) +.*(?:\n|\Z)|\s*\n)+)",
+    re.MULTILINE,
+)
+JOB = re.compile(r"^<!-- job: ([\w-]+) -->$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One block: its source, the line it starts on, the packages it needs."""
+
+    code: str
+    line: int
+    requires: tuple[str, ...]
+
+    def missing(self):
+        return [name for name in self.requires if not importlib.util.find_spec(name)]
+
+
+def find_snippets(text, suffix):
+    """Return the Python blocks of a page, in order."""
+    pattern = MARKDOWN_BLOCK if suffix == ".md" else RST_BLOCK
+    return [
+        Snippet(
+            code=textwrap.dedent(match["code"]),
+            line=text.count("\n", 0, match.start("code")) + 1,
+            requires=tuple(re.findall(r"\w+", match["requires"] or "")),
+        )
+        for match in pattern.finditer(text)
+    ]
+
+
+def run_snippet(snippet, path, namespace):
+    """Run one block in `namespace`; an error's traceback names the page's own line."""
+    if snippet.code.lstrip().startswith(">>>"):
+        test = doctest.DocTestParser().get_doctest(
+            snippet.code, namespace, path.name, str(path), snippet.line - 1
+        )
+        flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+        runner = doctest.DebugRunner(optionflags=flags, verbose=False)
+        runner.run(test, clear_globs=False)
+        namespace.update(test.globs)
+    else:
+        source = "\n" * (snippet.line - 1) + snippet.code
+        exec(compile(source, str(path), "exec"), namespace)
+
+
+def pages():
+    """Return README.md and the documentation's pages that hold a Python block."""
+    candidates = [ROOT / "README.md"]
+    for suffix in ("*.md", "*.rst"):
+        candidates += sorted((ROOT / "docs").rglob(suffix))
+    return [
+        path
+        for path in candidates
+        if not GENERATED & set(path.relative_to(ROOT).parts)
+        and find_snippets(path.read_text(encoding="utf-8"), path.suffix)
+    ]
+
+
+@pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_page_runs(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    if importlib.util.find_spec("matplotlib"):
+        import matplotlib
+
+        matplotlib.use("Agg")
+    snippets = find_snippets(path.read_text(encoding="utf-8"), path.suffix)
+    runnable = [snippet for snippet in snippets if not snippet.missing()]
+    if not runnable:
+        missing = {name for snippet in snippets for name in snippet.missing()}
+        pytest.skip(f"not installed: {', '.join(sorted(missing))}")
+    namespace = {"__name__": "__main__"}
+    for snippet in runnable:
+        run_snippet(snippet, path, namespace)
+
+
+def test_readme_has_snippets():
+    assert ROOT / "README.md" in pages()
+
+
+def test_blocks_are_found():
+    markdown = "a\n```python\nx = 1\n```\n```text\nno\n```\n"
+    markdown += "<!-- requires: torch, jax -->\n```python\ny = 2\n```\n"
+    assert find_snippets(markdown, ".md") == [
+        Snippet("x = 1\n", 3, ()),
+        Snippet("y = 2\n", 10, ("torch", "jax")),
+    ]
+    rst = "a\n\n.. requires: torch\n\n.. code-block:: python\n   :caption: c\n\n"
+    rst += "   x = 1\n\n   y = 2\n\nb\n\n.. code-block:: text\n\n   no\n"
+    (snippet,) = find_snippets(rst, ".rst")
+    assert snippet.code.strip() == "x = 1\n\ny = 2"
+    assert (snippet.line, snippet.requires) == (8, ("torch",))
+
+
+def test_failing_blocks_fail(tmp_path):
+    page = tmp_path / "page.md"
+    with pytest.raises(ZeroDivisionError):
+        run_snippet(Snippet("1 / 0\n", 7, ()), page, {})
+    with pytest.raises(doctest.DocTestFailure):
+        run_snippet(Snippet(">>> 1 + 1\n3\n", 7, ()), page, {})
+
+
+def test_documented_jobs_are_the_jobs_of_ci():
+    script = ROOT / ".ci" / "run"
+    if not script.exists():
+        pytest.skip("an sdist does not carry .ci/run")
+    documented = [
+        name
+        for page in ("README.md", "CONTRIBUTING.md")
+        for name in JOB.findall((ROOT / page).read_text(encoding="utf-8"))
+    ]
+    run = re.findall(r"\brun ([\w-]+)(?:;|$)", script.read_text(), re.MULTILINE)
+    assert len(documented) == len(set(documented))
+    assert set(documented) == set(run)
