@@ -1,4 +1,4 @@
-"""Every import of a private or version-dependent scikit-learn name, and nothing else."""
+"""Every import of a private or version-dependent scikit-learn name."""
 
 import copy
 

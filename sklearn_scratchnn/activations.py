@@ -208,7 +208,7 @@ class GELU(Activation):
         np.multiply(scratch, z, out=out)
 
     def derivative(self, z, a, out, scratch):
-        """Write t/2 (1 + z (2 - t) u') with t = 1 + tanh u, as 1 - tanh^2 u = t (2 - t)."""
+        """Write t/2 (1 + z (2 - t) u'), t = 1 + tanh u; 1 - tanh^2 u is t (2 - t)."""
         self._one_plus_tanh(z, scratch)
         np.square(z, out=out)
         out *= 3 * self.k * self.c

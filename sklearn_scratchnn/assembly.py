@@ -38,7 +38,8 @@ def activation_names(activation, n_hidden):
     if unknown or len(names) != n_hidden:
         raise ValueError(
             f"activation must be one of {sorted(ACTIVATIONS)}, or a sequence of these "
-            f"with one name for each of the {n_hidden} hidden layers; got {activation!r}."
+            f"with one name for each of the {n_hidden} hidden layers; got "
+            f"{activation!r}."
         )
     return names
 

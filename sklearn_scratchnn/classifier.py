@@ -2,97 +2,262 @@
 
 import warnings
 from contextlib import contextmanager
-from numbers import Integral, Real
 
 import numpy as np
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._compat import (
-    CallbackSupportMixin,
-    Interval,
-    Options,
-    StrOptions,
-    _fit_context,
-    with_callbacks,
-)
-from .activations import ACTIVATIONS
+from ._compat import CallbackSupportMixin, _fit_context, with_callbacks
 from .assembly import activation_names, hidden_sizes
+from .constraints import CONSTRAINTS
+from .fitted import FittedNetwork
 from .fitting import Fit
-from .inputs import check_X_y, check_weights, encode, find_classes, make_sample
+from .inputs import check_weights, check_X_y, find_classes, make_sample
 from .notebook import NotebookMixin
 from .optimizers import OPTIMIZERS
-from .parameters import INITIALIZERS
-from .prediction import Predictor
-from .schedules import SCHEDULES
-from .solvers import SOLVERS
 from .tasks import EpochTasks
 from .verdict import warn_about
-from .version import VERSION
-
-
-def _major(version):
-    return int(version.split(".")[0])
-
-
-def _or_auto(*constraints):
-    return [StrOptions({"auto"}), *constraints]
-
-
-def _names(registry, *more):
-    return StrOptions({*registry, *more})
 
 
 class ScratchMLPClassifier(
-    CallbackSupportMixin, NotebookMixin, ClassifierMixin, BaseEstimator
+    CallbackSupportMixin, NotebookMixin, FittedNetwork, ClassifierMixin, BaseEstimator
 ):
     """A multi-layer perceptron, trained by backpropagation written by hand in NumPy.
 
-    TODO
+    It minimises the mean weighted cross-entropy of a softmax over the classes, one
+    output each, plus ``alpha / (2 n) |W|^2`` with n the sum of the sample weights; for
+    an indicator matrix y, the summed cross-entropy of one logistic output a label.
+    Inputs are standardised inside, and the fitted layers handed out for inputs as they
+    came.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or array-like of int, default=(100,)
+        Units of each hidden layer; ``()`` is multinomial logistic regression.
+
+    activation : str or sequence of str, default="relu"
+        One of "identity", "tanh", "logistic", "relu", "leaky_relu", "elu", "selu",
+        "gelu", "silu", "softplus"; or a sequence with one name per hidden layer.
+
+    solver : str, default="auto"
+        - "gd": gradient descent on the full batch at a fixed rate;
+        - "sgd": minibatches, with (Nesterov's) momentum;
+        - "adam": Kingma and Ba (2015);
+        - "adamw": Adam with decoupled decay, Loshchilov and Hutter (2019);
+        - "lbfgs": SciPy's limited-memory BFGS on the full batch;
+        - "gauss_newton": damped Gauss-Newton, for at most some 2,900 parameters;
+        - "auto": see Notes.
+
+    alpha : float or "auto", default="auto"
+        Strength of the L2 penalty on the weights, that is ``1 / C`` of
+        ``LogisticRegression``, whatever the batch; biases are free. "auto" chooses it
+        on held-out rows where L-BFGS is the solver and 1 elsewhere: see Notes. Not
+        used by "adamw".
+
+    batch_size : int or "auto", default="auto"
+        Rows of a minibatch.
+
+    learning_rate : str, default="auto"
+        - "constant";
+        - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` at update t;
+        - "adaptive": constant until training stalls, then a fifth, and so on;
+        - "cosine": a linear rise over ``warmup_fraction`` of the planned updates, then
+          half a cosine down to 0;
+        - "auto": "cosine" in the minibatch solvers, "constant" in "gd" and in
+          `partial_fit`.
+
+    learning_rate_init : float or "auto", default="auto"
+        Initial or highest learning rate per update, on the gradient of the mean loss.
+        "auto" is 0.5 for "gd", 0.1 for "sgd", and for "adam" and "adamw" 0.001, or
+        0.01 under a cosine.
+
+    power_t : float, default=0.5
+        Exponent of "invscaling".
+
+    max_iter : int or "auto", default="auto"
+        Passes over the rows at most. With "auto" or under a cosine their end is the
+        plan; else reaching it is a `ConvergenceWarning`.
+
+    shuffle : bool, default=True
+        Whether each pass of a minibatch solver visits the rows in a new order.
+
+    random_state : int, RandomState instance or None, default=None
+        Draws the weights, the held-out rows, the order of rows and dropout.
+
+    tol : float or "auto", default="auto"
+        Least improvement that counts, for patience in the minibatch solvers, in units
+        of the loss or score; least gradient (its norm, for "lbfgs" its largest entry)
+        in the full-batch ones. "auto" is 0 for "gd", 1e-8 for "gauss_newton", else
+        1e-4.
+
+    verbose : bool or int, default=False
+        1 prints passes, ten lines a second at most; 2 prints every pass.
+
+    warm_start : bool, default=False
+        Whether `fit` starts from the fitted layers.
+
+    momentum : float in [0, 1], default=0.9
+        Of "sgd".
+
+    nesterovs_momentum : bool, default=True
+        Of "sgd".
+
+    early_stopping : bool or "auto", default="auto"
+        Whether to end when the score on held-out rows stops improving, and to keep the
+        parameters that had the best. The rows are ``X_val`` of `fit`, else
+        ``validation_fraction`` of X. "auto" is True where ``X_val`` is given.
+
+    validation_fraction : float in [0, 1), default=0.1
+        Share of the rows held out by ``early_stopping=True``; stratified.
+
+    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
+        Decay of Adam's moments.
+
+    epsilon : float, default=1e-8
+        Of Adam.
+
+    n_iter_no_change : int or inf, default=10
+        Patience: more passes than these without an improvement of ``tol`` end a
+        training with held-out rows, or a minibatch training without a cosine.
+
+    max_fun : int, default=15000
+        Evaluations of the loss by "lbfgs" at most.
+
+    init : str, default="auto"
+        "lecun_normal", "glorot_uniform" or "he_normal"; "auto" is what suits each
+        layer's activation. Biases start at 0.
+
+    standardize : bool, default=True
+        Whether training sees every column with mean 0 and variance 1 (weighted).
+        Sparse X stays sparse. The penalty is on the weights for such columns.
+
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision of the training; "auto" is float32 in the minibatch solvers, whose
+        gradients are noisier than its rounding, and float64 in the others.
+
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the sample weights; "balanced" gives all classes the same sum.
+
+    dropout : float in [0, 1), default=0.0
+        Share of the hidden units that each batch switches off in training. Not for
+        "lbfgs" and "gauss_newton".
+
+    label_smoothing : float in [0, 1), default=0.0
+        Share of each target that is spread evenly over the classes.
+
+    max_grad_norm : float or None, default=None
+        Longer gradients are shortened to it. Not for "lbfgs" and "gauss_newton".
+
+    weight_decay : float, default=0.01
+        Decoupled decay of "adamw" per unit of learning rate.
+
+    warmup_fraction : float in [0, 1), default=0.05
+        Of "cosine".
+
+    scoring : str or callable, default="loss"
+        What early stopping judges: "loss", or a scorer as in ``cross_val_score``.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_outputs,)
+        Class labels; for several labels a row, the numbers of the columns of y.
+
+    coefs_ : list of ndarray of shape (fan_in, fan_out)
+        Weights, for raw inputs: float32 where X and the training are, else float64.
+
+    intercepts_ : list of ndarray of shape (fan_out,)
+        Biases.
+
+    loss_ : float
+        The last entry of ``loss_curve_``.
+
+    best_loss_ : float
+        The least.
+
+    loss_curve_ : ndarray of shape (n_iter_,)
+        Objective of each pass. "gd" and the minibatch solvers give it as the gradients
+        saw it, before each update, so that entry i of "gd" is the loss that pass i
+        starts from; "lbfgs" and "gauss_newton" after the pass.
+
+    validation_scores_ : ndarray of shape (n_iter_,) or None
+        Score on the held-out rows after each pass; minus the loss for
+        ``scoring="loss"``. None without held-out rows.
+
+    best_validation_score_ : float or None
+        The highest.
+
+    history_ : dict of ndarray of shape (n_iter_,)
+        "epoch", "loss", "validation_loss" and "validation_score" where there are held-
+        out rows, "learning_rate", "gradient_norm", "seconds".
+
+    n_iter_ : int
+        Passes made.
+
+    t_ : int
+        Rows seen, each as often as it was.
+
+    n_layers_ : int
+        Layers, inputs and outputs included.
+
+    n_outputs_ : int
+        One for each class or label.
+
+    out_activation_ : {"softmax", "logistic"}
+
+    activations_ : tuple of str
+        One name per hidden layer.
+
+    solver_ : str
+        What ``solver`` came to.
+
+    alpha_ : float
+        What ``alpha`` came to.
+
+    alpha_path_ : dict of ndarray or None
+        "alpha" and "validation_loss" of the strengths that were tried; None where
+        ``alpha`` was given.
+
+    n_features_in_ : int
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Defined when X has feature names that are all strings.
+
+    See Also
+    --------
+    sklearn.neural_network.MLPClassifier : scikit-learn's own.
+    sklearn.linear_model.LogisticRegressionCV : No hidden layer, alpha chosen by folds.
+
+    Notes
+    -----
+    "auto" asks the numbers of rows, features and classes alone: a full batch of L-BFGS
+    in float64 where rows times parameters are few, else minibatches of Adam in float32
+    under a cosine, of fewer passes the more rows there are.
+
+    Where L-BFGS is the solver, `fit` starts without fitted layers, and there are 100
+    rows and three of each class, ``alpha="auto"`` holds a third of the rows out
+    (stratified), walks down a path of falling strengths on the others, and goes on with
+    all rows from the strongest penalty that is as good as the best within the error of
+    the held-out loss.
+
+    References
+    ----------
+    Denny Britz (2015). Implementing a Neural Network from Scratch in Python.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> model = ScratchMLPClassifier((3,), activation="tanh", random_state=0).fit(X, y)
+    >>> model.predict(X[:3])
+    array([1, 0, 0])
+    >>> bool(model.score(X, y) > 0.9)
+    True
     """
 
-    _parameter_constraints = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [_names(ACTIVATIONS), "array-like"],
-        "solver": [_names(SOLVERS, "auto")],
-        "alpha": _or_auto(Interval(Real, 0, None, closed="left")),
-        "batch_size": _or_auto(Interval(Integral, 1, None, closed="left")),
-        "learning_rate": [_names(SCHEDULES, "auto")],
-        "learning_rate_init": _or_auto(Interval(Real, 0, None, closed="neither")),
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": _or_auto(Interval(Integral, 1, None, closed="left")),
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": _or_auto(Interval(Real, 0, None, closed="left")),
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": _or_auto("boolean"),
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "init": [_names(INITIALIZERS, "auto")],
-        "standardize": ["boolean"],
-        "dtype": [StrOptions({"auto", "float32", "float64"})],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
-        "warmup_fraction": [Interval(Real, 0, 1, closed="left")],
-        "scoring": [str, callable],
-    }
+    _parameter_constraints = CONSTRAINTS
 
     def __init__(
         self,
@@ -179,7 +344,33 @@ class ScratchMLPClassifier(
     ):
         """Fit the network to rows X and labels y.
 
-        TODO
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Any real dtype. It is converted and standardised a block at a time; CSC
+            becomes CSR, and an array that is not C-ordered is copied once.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of any type, of two classes or more; or an indicator matrix.
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0. A weight of k counts as k rows, 0 as none.
+        X_val, y_val : as X and y, default=None
+            Held-out rows, on which loss and score of each pass are measured.
+        sample_weight_val : array-like of shape (n_val,), default=None
+
+        Returns
+        -------
+        self : ScratchMLPClassifier
+
+        Raises
+        ------
+        ValueError, TypeError
+            Where an argument or a parameter will not do; it is named, and the estimator
+            stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where the result is not to be trusted; the text names a remedy.
         """
         with _unchanged_on_error(self):
             again = self.warm_start and hasattr(self, "coefs_")
@@ -210,10 +401,38 @@ class ScratchMLPClassifier(
     def partial_fit(self, X, y, sample_weight=None, classes=None):
         """Make one pass over the given rows, going on from the last call.
 
-        TODO
+        Random state, optimizer state, counters and history carry on, also through a
+        pickle between two calls; a changed learning rate is honoured. The rows of the
+        first call fix the standardisation. After `fit`, training goes on from the
+        fitted layers.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Need not hold every class.
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes of all calls; needed at the first.
+
+        Returns
+        -------
+        self : ScratchMLPClassifier
+
+        Raises
+        ------
+        AttributeError
+            If ``solver`` has no minibatches.
+        ValueError
+            For another architecture, unknown classes, another number of features, a
+            cosine schedule, which plans its end, or early stopping.
         """
-        if self.early_stopping is True:
-            raise ValueError("partial_fit does not support early_stopping=True")
+        for name, value in (("early_stopping", True), ("learning_rate", "cosine")):
+            if getattr(self, name) == value:
+                raise ValueError(
+                    f"partial_fit does not support {name}={value}: it makes one pass, "
+                    "and cannot know how many are to come."
+                )
         with _unchanged_on_error(self):
             first = not hasattr(self, "coefs_")
             carried = getattr(self, "_incremental", {})
@@ -289,9 +508,9 @@ class ScratchMLPClassifier(
         if X_val.shape[0] == sample.X.shape[0]:
             warnings.warn(
                 "X_val has exactly as many rows as X. Inside cross-validation, "
-                "scikit-learn takes such an array for one that belongs to the rows of X "
-                "and hands over its training rows only. Give X_val another number of "
-                "rows.",
+                "scikit-learn takes such an array for one that belongs to the rows of "
+                "X, and hands over its training rows only. Give X_val another number "
+                "of rows.",
                 UserWarning,
                 stacklevel=4,
             )
@@ -315,119 +534,6 @@ class ScratchMLPClassifier(
             vars(self).pop("_training_snapshot", None)
         vars(self).update(fit.attributes(fit.parameters.theta))
         warn_about(fit)
-
-    def _predictor(self, X):
-        check_is_fitted(self)
-        X = validate_data(
-            self,
-            X,
-            accept_sparse=["csr", "csc"],
-            dtype="numeric",
-            reset=False,
-        )
-        if sparse.issparse(X):
-            X = X.tocsr()
-        return Predictor(
-            self.coefs_, self.intercepts_, self.activations_, self.out_activation_, X
-        )
-
-    def predict(self, X):
-        """Predict the class of each row."""
-        predictor = self._predictor(X)
-        if self.out_activation_ == "softmax":
-            return self.classes_[predictor.winners()]
-        return (predictor.outputs() > 0).astype(int)
-
-    def predict_proba(self, X):
-        """TODO."""
-        predictor = self._predictor(X)
-        return predictor.outputs(predictor.network.loss.probabilities)
-
-    def predict_log_proba(self, X):
-        """TODO."""
-        predictor = self._predictor(X)
-        return predictor.outputs(predictor.network.loss.log_probabilities)
-
-    def decision_function(self, X):
-        """TODO."""
-        logits = self._predictor(X).outputs()
-        if self.out_activation_ == "softmax" and len(self.classes_) == 2:
-            return logits[:, 1] - logits[:, 0]
-        return logits
-
-    def hidden_activations(self, X, layer=-1):
-        """Return what the units of a hidden layer put out for each row.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        layer : int, default=-1
-            Which hidden layer, from 0; -1 is the last.
-
-        Returns
-        -------
-        activations : ndarray of shape (n_samples, n_units)
-
-        Raises
-        ------
-        ValueError
-            If the network has no such hidden layer.
-        """
-        predictor = self._predictor(X)
-        n_hidden = len(self.coefs_) - 1
-        if not -n_hidden <= layer < n_hidden:
-            raise ValueError(
-                f"layer={layer} does not exist: the network has {n_hidden} hidden layers."
-            )
-        return predictor.hidden(layer)
-
-    def input_gradients(self, X, target=None, of="logit"):
-        """Return the derivative of an output with respect to each feature.
-
-        The same backpropagation that trained the network, taken one product further: to
-        X itself. For ``of="logit"`` and two classes it is the derivative of
-        `decision_function`, turned to the target's side.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-        target : label or int, default=None
-            The class, or for several labels a row the label's column; None for the last
-            of ``classes_``.
-        of : {"logit", "probability"}, default="logit"
-
-        Returns
-        -------
-        gradients : ndarray of shape (n_samples, n_features)
-            In units of the output per unit of the raw feature.
-
-        Raises
-        ------
-        ValueError
-            If ``target`` is not in ``classes_`` or ``of`` is neither choice.
-        """
-        if of not in ("logit", "probability"):
-            raise ValueError(f"of must be 'logit' or 'probability'; got {of!r}.")
-        predictor = self._predictor(X)
-        k = len(self.classes_) - 1
-        if target is not None:
-            k = encode(np.atleast_1d(target), self.classes_, "target").item()
-        return predictor.input_gradients(predictor.network.loss.output_seed(k, of))
-
-    def __getstate__(self):
-        state = {**super().__getstate__(), "_scratchnn_version": VERSION}
-        state.pop("_training_snapshot", None)
-        return state
-
-    def __setstate__(self, state):
-        written_by = state.pop("_scratchnn_version", None)
-        if written_by is None or _major(written_by) > _major(VERSION):
-            raise ValueError(
-                "This model was saved by sklearn-scratchnn "
-                f"{written_by or '(no version stored)'}, which {VERSION} cannot read. "
-                "Load it with that version, or fit it again."
-            )
-        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

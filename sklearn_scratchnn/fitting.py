@@ -222,7 +222,8 @@ class Fit:
         state = {**self.state, "epoch": 0}
         carried = {"random_state": self.random_state, "state": state}
         if self.standardizer is not None:
-            carried |= {"mean": self.standardizer.mean, "scale": self.standardizer.scale}
+            carried["mean"] = self.standardizer.mean
+            carried["scale"] = self.standardizer.scale
         return carried
 
     def fitted_copy(self, theta):
@@ -258,7 +259,9 @@ class Fit:
 
     def _earlier(self, name, otherwise):
         """Return a fitted attribute that ``partial_fit`` goes on from."""
-        return otherwise if self.carried is None else getattr(self.params, name, otherwise)
+        if self.carried is None:
+            return otherwise
+        return getattr(self.params, name, otherwise)
 
     def _curves(self, history):
         """Return what follows from the history; the curves are its own arrays."""

@@ -92,13 +92,13 @@ class SoftmaxCrossEntropy(Loss):
     out_activation = "softmax"
 
     def target_table(self, n_outputs, label_smoothing):
-        """Column k is the target of class k (smoothing: Szegedy et al., 2016, sec. 7)."""
+        """Column k is the target of class k (Szegedy et al., 2016, sec. 7)."""
         table = np.full((n_outputs, n_outputs), label_smoothing / n_outputs)
         np.fill_diagonal(table, 1 - label_smoothing + label_smoothing / n_outputs)
         return table
 
     def value_and_delta(self, z, Y, weight, scratch, row):
-        """Return sum_b w_b (log sum_k exp z_kb) - sum_kb Y_kb z_kb; z becomes w p - Y."""
+        """Return sum_b w_b log sum_k exp z_kb - sum_kb Y_kb z_kb; z becomes w p - Y."""
         np.maximum.reduce(z, axis=0, out=row)
         z -= row
         value = -np.vdot(Y, z)

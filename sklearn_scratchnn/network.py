@@ -1,7 +1,7 @@
 """The network: a forward pass, and backpropagation, the forward pass undone.
 
-A batch of B rows is kept as columns, ``a_0 = X^T`` of shape (D, B), so that a sum over a
-layer's few units, or a bias, runs along the batch. For layers l = 1 .. L::
+A batch of B rows is kept as columns, ``a_0 = X^T`` of shape (D, B), so that a sum over
+a layer's few units, or a bias, runs along the batch. For layers l = 1 .. L::
 
     F1  z_l = W_l^T a_{l-1} + b_l           (fan_out, B)
     F2  a_l = f_l(z_l)                      hidden layers; the loss reads the logits z_L
@@ -120,7 +120,7 @@ class Network:
         self.activations = tuple(activations)
         self.loss = loss
         self.last = len(self.activations)
-        self._transposed = [W.T for W in self.weights]                  # (fan_out, fan_in)
+        self._transposed = [W.T for W in self.weights]
         self._bias_columns = [b[:, np.newaxis] for b in self.biases]    # (fan_out, 1)
 
     def workspace(self, n_rows, dropout=False):
@@ -200,14 +200,14 @@ class Network:
             bias, start = bias - fan_out, start - fan_in * fan_out
             rows = out[:, start : start + fan_in * fan_out].reshape(B, fan_in, fan_out)
             a = ws.outputs[l - 1] if l else as_array(X).T
-            np.multiply(a.T[:, :, np.newaxis], delta.T[:, np.newaxis, :], out=rows)  # B1
+            np.einsum("ib,jb->bij", a, delta, out=rows)                 # B1
             out[:, bias : bias + fan_out] = delta.T                     # B2
             if l:
                 delta = self._delta_below(l, delta, ws)                 # B3, B4
         return out
 
     def input_gradients(self, ws):
-        """Return dC/dX^T of shape (D, B); delta_L is in place of the logits. Spends ws."""
+        """Return dC/dX^T, (D, B), given delta_L in place of the logits; spends ws."""
         delta = ws.logits
         for l in range(self.last, 0, -1):
             delta = self._delta_below(l, delta, ws)                     # B3, B4

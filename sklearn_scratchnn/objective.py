@@ -96,7 +96,7 @@ class Objective:
         return float(np.average(rows, weights=self.weights))
 
     def blocks(self):
-        """Yield X, weighted Y, weight (over all blocks of sum 1) and workspace of each."""
+        """Yield X, weighted Y, weight (of sum 1 over all) and workspace of each."""
         if self.block_rows == self.n_samples:
             if self._only_block is None:
                 self._only_block = self._block(0, self.n_samples)

@@ -107,7 +107,7 @@ class GradientDescent(Solver):
         }
 
     def run(self, objective, state, on_epoch):
-        """Descend; see `Solver.run`. The gradient norm is that of a pass's first batch."""
+        """Descend; see `Solver.run`. The norm is that of a pass's first gradient."""
         one_pass = self._stochastic_pass if self.stochastic else self._full_pass
         answer = state.pop("answer", Answer.GO_ON)
         while (outcome := self._outcome(state, answer)) is None:
@@ -153,7 +153,7 @@ class GradientDescent(Solver):
         return True
 
     def _update(self, objective, state, n_updates, measure=False):
-        """Make one update; return the gradient's norm, where it is needed, and the rate."""
+        """Make one update; return the gradient's norm, where needed, and the rate."""
         gradient, norm = objective.gradient.theta, None
         rate = self.rate * state["rate_factor"]
         rate = self.schedule.rate(rate, state["updates"], n_updates)

@@ -161,7 +161,12 @@ class Training:
         carried = {name: getattr(self, name) for name in self._CARRIED}
         elapsed = perf_counter() - self._started
         return copy.deepcopy(
-            {"state": state, "training": carried, "theta": self.theta, "seconds": elapsed}
+            {
+                "state": state,
+                "training": carried,
+                "theta": self.theta,
+                "seconds": elapsed,
+            }
         )
 
     def restore(self, snapshot):
@@ -199,10 +204,11 @@ class Training:
         """Print the last pass, unless that was done."""
         if not self.history or self.history.last("epoch") == self._printed_epoch:
             return
-        self._printed_at, self._printed_epoch = perf_counter(), self.history.last("epoch")
-        print(f"Iteration {self._printed_epoch}, loss = {self.history.last('loss'):.8f}")
+        last = self.history.last
+        self._printed_at, self._printed_epoch = perf_counter(), last("epoch")
+        print(f"Iteration {self._printed_epoch}, loss = {last('loss'):.8f}")
         if self.validation is not None:
             print(
-                f"Validation score: {self.history.last('validation_score'):.6f}, "
-                f"validation loss = {self.history.last('validation_loss'):.8f}"
+                f"Validation score: {last('validation_score'):.6f}, "
+                f"validation loss = {last('validation_loss'):.8f}"
             )

@@ -214,7 +214,7 @@ def test_threads_are_limited_and_given_back(monkeypatch, moons, small, fails):
         monkeypatch.setattr(threads, "MIN_WORK", 0)
     spy = Spy(fails)
     model = ScratchMLPClassifier(
-        3, max_iter=2, early_stopping=True, scoring=spy, random_state=0
+        3, alpha=1.0, max_iter=2, early_stopping=True, scoring=spy, random_state=0
     )
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()

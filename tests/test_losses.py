@@ -85,6 +85,19 @@ def test_value_and_delta(objective_at, loss, smoothing, weighted):
 
 
 @losses
+@pytest.mark.parametrize("block", [None, 4], ids=["whole", "blocks"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses_of_rows(objective_at, loss, block, weighted):
+    """Each row's own, and their weighted mean the objective's value."""
+    z = logits()
+    weight = np.arange(1.0, N + 1) if weighted else None
+    objective = objective_at(loss, z, sample_weight=weight, block=block)
+    rows = objective.row_losses()
+    assert_allclose(rows, formula(loss, z, targets(loss, 0)), rtol=1e-12)
+    assert_allclose(objective.mean(rows), objective.value(), rtol=1e-12)
+
+
+@losses
 @pytest.mark.parametrize("size", [700.0, 1e6, 1e30])
 def test_value_and_delta_of_large_logits(objective_at, loss, size):
     """No overflow on the way: the loss grows as the logits do."""

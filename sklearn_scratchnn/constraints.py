@@ -1,0 +1,59 @@
+"""What each constructor parameter may be; names come from the registries."""
+
+from numbers import Integral, Real
+
+import numpy as np
+
+from ._compat import Interval, Options, StrOptions
+from .activations import ACTIVATIONS
+from .parameters import INITIALIZERS
+from .schedules import SCHEDULES
+from .solvers import SOLVERS
+
+
+def _or_auto(*constraints):
+    return [StrOptions({"auto"}), *constraints]
+
+
+def _names(registry, *more):
+    return StrOptions({*registry, *more})
+
+
+CONSTRAINTS = {
+    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "activation": [_names(ACTIVATIONS), "array-like"],
+    "solver": [_names(SOLVERS, "auto")],
+    "alpha": _or_auto(Interval(Real, 0, None, closed="left")),
+    "batch_size": _or_auto(Interval(Integral, 1, None, closed="left")),
+    "learning_rate": [_names(SCHEDULES, "auto")],
+    "learning_rate_init": _or_auto(Interval(Real, 0, None, closed="neither")),
+    "power_t": [Interval(Real, 0, None, closed="left")],
+    "max_iter": _or_auto(Interval(Integral, 1, None, closed="left")),
+    "shuffle": ["boolean"],
+    "random_state": ["random_state"],
+    "tol": _or_auto(Interval(Real, 0, None, closed="left")),
+    "verbose": ["verbose"],
+    "warm_start": ["boolean"],
+    "momentum": [Interval(Real, 0, 1, closed="both")],
+    "nesterovs_momentum": ["boolean"],
+    "early_stopping": _or_auto("boolean"),
+    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+    "beta_1": [Interval(Real, 0, 1, closed="left")],
+    "beta_2": [Interval(Real, 0, 1, closed="left")],
+    "epsilon": [Interval(Real, 0, None, closed="neither")],
+    "n_iter_no_change": [
+        Interval(Integral, 1, None, closed="left"),
+        Options(Real, {np.inf}),
+    ],
+    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    "init": [_names(INITIALIZERS, "auto")],
+    "standardize": ["boolean"],
+    "dtype": [StrOptions({"auto", "float32", "float64"})],
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
+    "weight_decay": [Interval(Real, 0, None, closed="left")],
+    "warmup_fraction": [Interval(Real, 0, 1, closed="left")],
+    "scoring": [str, callable],
+}
