@@ -146,6 +146,7 @@ class Objective:
         Rows are gathered for several batches at once: for narrow X the call costs more
         than the rows it copies.
         """
+        self._only_block = None  # its buffers are about to be overwritten
         chunk = self.rows.batches_at_once(batch_size) * batch_size
         for begin in range(0, len(order), chunk):
             indices = order[begin : begin + chunk]
