@@ -89,8 +89,7 @@ class ScratchMLPClassifier(
     tol : float or "auto", default="auto"
         Least improvement that counts, for patience in the minibatch solvers, in units
         of the loss or score; least gradient (its norm, for "lbfgs" its largest entry)
-        in the full-batch ones. "auto" is 0 for "gd", 1e-8 for "gauss_newton", else
-        1e-4.
+        in the full-batch ones. "auto" is 0 for "gd", else 1e-4.
 
     verbose : bool or int, default=False
         1 prints passes, ten lines a second at most; 2 prints every pass.

@@ -89,7 +89,7 @@ def make_plan(
         rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
         batch_size=batch_size,
         max_iter=1 if incremental else chosen("max_iter", auto_passes(solver, n_samples, alpha)),
-        tol=chosen("tol", {"gd": 0.0, "gauss_newton": 1e-8}.get(solver, 1e-4)),
+        tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
         planned=planned,
     )

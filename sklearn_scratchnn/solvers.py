@@ -17,6 +17,9 @@ from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
 
+LBFGS_PAIRS = 20  # of SciPy's 10, small networks need half as many passes again
+
+
 class Answer(Enum):
     """What a solver is told after a pass."""
 
@@ -212,6 +215,7 @@ class LBFGS(Solver):
                 "gtol": self.tol,
                 "ftol": 64 * np.finfo(objective.dtype).eps,
                 "maxls": 50,
+                "maxcor": LBFGS_PAIRS,
             },
         )
         np.copyto(theta, result.x, casting="same_kind")

@@ -58,17 +58,22 @@ CONFIGURATIONS = [
     (ScratchMLPClassifier(solver="adam"), BATCHES),
     (ScratchMLPClassifier(10, solver="adamw"), BATCHES),
     (ScratchMLPClassifier(10, solver="adam", dropout=0.2, max_grad_norm=1.0), BATCHES),
-    (ScratchMLPClassifier(5, solver="lbfgs", max_iter=50), {}),
+    (ScratchMLPClassifier(5, solver="lbfgs", alpha=1.0, max_iter=50), {}),
     (ScratchMLPClassifier(3, "tanh", solver="gauss_newton", max_iter=50), {}),
     (ScratchMLPClassifier((6, 5, 4), ("gelu", "relu", "tanh"), **GD), {}),
-    (ScratchMLPClassifier(()), {}),
+    (ScratchMLPClassifier((), alpha=1.0), {}),
     (ScratchMLPClassifier(5, "logistic"), {}),
-    (ScratchMLPClassifier(5, standardize=False, max_iter=100), {}),
+    (ScratchMLPClassifier(5, alpha=1.0, standardize=False, max_iter=100), {}),
     (
-        ScratchMLPClassifier(5, dtype="float32"),
+        ScratchMLPClassifier(5, alpha=1.0, dtype="float32"),
         failing("1e-7 is below the rounding of float32", *WEIGHTS),
     ),
-    (ScratchMLPClassifier(5, "tanh", label_smoothing=0.1, max_iter=500, tol=1e-9), {}),
+    (
+        ScratchMLPClassifier(
+            5, "tanh", alpha=1.0, label_smoothing=0.1, max_iter=500, tol=1e-9
+        ),
+        {},
+    ),
     (
         ScratchMLPClassifier(10, early_stopping=True, validation_fraction=0.5),
         failing("the drawn validation rows depend on the number of rows", *WEIGHTS)
@@ -80,7 +85,7 @@ CONFIGURATIONS = [
         ),
     ),
     (
-        ScratchMLPClassifier(5, warm_start=True, max_iter=50),
+        ScratchMLPClassifier(5, alpha=1.0, warm_start=True, max_iter=50),
         failing(
             "the second of two fits goes on from the first",
             "supervised_y_2d",
@@ -88,7 +93,7 @@ CONFIGURATIONS = [
         ),
     ),
     (
-        ScratchMLPClassifier(5, class_weight="balanced", max_iter=50),
+        ScratchMLPClassifier(5, alpha=1.0, class_weight="balanced", max_iter=50),
         failing("several labels a row have no class to weigh", *MULTILABEL),
     ),
 ]

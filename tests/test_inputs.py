@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import tracemalloc
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,9 @@ def counts():
     return X, X[:, :3].argmax(axis=1)
 
 
-def fit(X, y, solver="lbfgs", **parameters):
+def fitted(X, y, solver="lbfgs", **parameters):
     given = {"hidden_layer_sizes": 4, "max_iter": 20, "dtype": "float64"} | parameters
+    given = {"alpha": 1.0} | given if solver != "adamw" else given
     return ScratchMLPClassifier(solver=solver, random_state=0, **given).fit(X, y)
 
 
@@ -44,8 +46,8 @@ def state(model):
 )
 def test_every_dtype_gives_the_model_of_float64(counts, dtype, solver, standardize):
     X, y = counts
-    wanted = fit(X.astype(float), y, solver, standardize=standardize)
-    model = fit(X.astype(dtype), y, solver, standardize=standardize)
+    wanted = fitted(X.astype(float), y, solver, standardize=standardize)
+    model = fitted(X.astype(dtype), y, solver, standardize=standardize)
     probabilities = model.predict_proba(X.astype(dtype))
     assert probabilities.dtype == model.coefs_[0].dtype
     assert_allclose(probabilities, wanted.predict_proba(X.astype(float)), atol=1e-5)
@@ -54,8 +56,8 @@ def test_every_dtype_gives_the_model_of_float64(counts, dtype, solver, standardi
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_booleans_are_zeros_and_ones(counts, solver):
     X, y = counts
-    model = fit(X > 1, y, solver)
-    wanted = fit((X > 1).astype(float), y, solver)
+    model = fitted(X > 1, y, solver)
+    wanted = fitted((X > 1).astype(float), y, solver)
     assert_allclose(model.predict_proba(X > 1), wanted.predict_proba(1.0 * (X > 1)))
 
 
@@ -68,8 +70,8 @@ def test_booleans_are_zeros_and_ones(counts, solver):
 @pytest.mark.parametrize("dtype", ["float64", "float32", "int64"])
 def test_sparse_gives_the_model_of_dense(counts, container, dtype, solver, standardize):
     X, y = counts
-    wanted = fit(X.astype(float), y, solver, standardize=standardize)
-    model = fit(container(X.astype(dtype)), y, solver, standardize=standardize)
+    wanted = fitted(X.astype(float), y, solver, standardize=standardize)
+    model = fitted(container(X.astype(dtype)), y, solver, standardize=standardize)
     assert_allclose(
         model.predict_proba(container(X.astype(dtype))),
         wanted.predict_proba(X.astype(float)),
@@ -78,17 +80,21 @@ def test_sparse_gives_the_model_of_dense(counts, container, dtype, solver, stand
     assert_array_equal(model.predict(container(X)), model.predict(X))
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("solver", ["gd", "sgd"])
 def test_sparse_is_never_made_dense(solver):
-    """A dense copy of X would take 800 GB, one of a batch of 200 rows 1.6 GB."""
-    n_samples, n_features = 100_000, 1_000_000
-    rng = np.random.RandomState(0)
-    columns = rng.randint(n_features, size=n_samples)
-    y = columns % 2
+    """The dense form would take 1600 MB, and that of the smallest block 50 MB."""
+    n_samples, n_features = 2000, 100_000
+    columns = np.random.RandomState(0).randint(n_features, size=n_samples)
     entries = np.ones(n_samples), (np.arange(n_samples), columns)
     X = sparse.csr_matrix(entries, (n_samples, n_features))
-    model = ScratchMLPClassifier((), solver=solver, batch_size=20_000, max_iter=2)
-    assert model.fit(X, y).predict_proba(X).shape == (n_samples, 2)
+    model = ScratchMLPClassifier((), solver=solver, batch_size=500, max_iter=1)
+    tracemalloc.start()
+    try:
+        model.fit(X, columns % 2).predict_proba(X)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 30e6
 
 
 def test_sparse_duplicates_and_explicit_zeros(counts):
@@ -101,9 +107,9 @@ def test_sparse_duplicates_and_explicit_zeros(counts):
     twice = sparse.csr_matrix((data[order], columns[order], indptr), X.shape)
     assert twice.nnz == 2 * halves.nnz + 2
     before = twice.copy()
-    model = fit(twice, y)
+    model = fitted(twice, y)
     assert_allclose(
-        model.predict_proba(twice), fit(X.astype(float), y).predict_proba(1.0 * X)
+        model.predict_proba(twice), fitted(X.astype(float), y).predict_proba(1.0 * X)
     )
     assert twice.nnz == before.nnz
     assert_array_equal(twice.data, before.data)
@@ -145,13 +151,21 @@ def as_frame(X, path):
 @pytest.mark.parametrize("solver", [*SOLVERS, "gd", "gauss_newton"])
 @pytest.mark.parametrize(
     "container",
-    [as_read_only, as_memmap, as_fortran, as_every_other, as_reversed, as_list, as_frame],
+    [
+        as_read_only,
+        as_memmap,
+        as_fortran,
+        as_every_other,
+        as_reversed,
+        as_list,
+        as_frame,
+    ],
 )
 def test_the_container_changes_no_bit(counts, container, solver, tmp_path):
     X, y = counts[0].astype(float), counts[1]
-    wanted = fit(X, y, solver)
+    wanted = fitted(X, y, solver)
     held = container(X, tmp_path)
-    model = fit(held, y, solver)
+    model = fitted(held, y, solver)
     assert_array_equal(model.coefs_[0], wanted.coefs_[0])
     assert_array_equal(model.predict_proba(held), wanted.predict_proba(X))
     assert_array_equal(np.asarray(held), X)
@@ -187,8 +201,8 @@ def test_fit_writes_into_none_of_its_inputs(counts):
 )
 def test_labels_of_every_kind(counts, labels, solver):
     X, y = counts
-    model = fit(X, labels[y], solver)
-    wanted = fit(X, y, solver)
+    model = fitted(X, labels[y], solver)
+    wanted = fitted(X, y, solver)
     assert_array_equal(model.classes_, labels)
     assert model.predict(X).dtype == model.classes_.dtype
     assert_array_equal(model.predict(X), labels[wanted.predict(X)])
@@ -197,7 +211,7 @@ def test_labels_of_every_kind(counts, labels, solver):
 
 def test_boolean_labels(counts):
     X, y = counts
-    predicted = fit(X, y == 0).predict(X)
+    predicted = fitted(X, y == 0).predict(X)
     assert predicted.dtype == bool
     assert (predicted == (y == 0)).mean() > 0.8
 
@@ -205,29 +219,30 @@ def test_boolean_labels(counts):
 def test_labels_as_list_series_and_categorical(counts):
     X, y = counts
     names = np.array(["ant", "bee", "cow"])[y]
-    wanted = fit(X, names).predict(X)
-    for given in (names.tolist(), pd.Series(names), pd.Series(names).astype("category")):
-        assert_array_equal(fit(X, given).predict(X), wanted)
+    wanted = fitted(X, names).predict(X)
+    series = pd.Series(names)
+    for given in (names.tolist(), series, series.astype("category")):
+        assert_array_equal(fitted(X, given).predict(X), wanted)
 
 
 @pytest.mark.parametrize("dtype", [int, float, bool, np.uint8])
 def test_indicator_matrices(counts, dtype):
     X, y = counts
     Y = (X[:, :3] > 1).astype(dtype)
-    model = fit(X, Y)
+    model = fitted(X, Y)
     assert model.out_activation_ == "logistic"
     assert model.predict(X).shape == Y.shape
     assert set(np.unique(model.predict(X))) <= {0, 1}
     assert (model.predict(X) == Y).mean() > 0.9
-    sparse_model = fit(X, sparse.csr_matrix(Y.astype(int)))
+    sparse_model = fitted(X, sparse.csr_matrix(Y.astype(int)))
     assert_array_equal(sparse_model.predict_proba(X), model.predict_proba(X))
 
 
 def test_column_vector_is_taken_with_a_warning(counts):
     X, y = counts
     with pytest.warns(UserWarning, match="column-vector y was passed"):
-        model = fit(X, y[:, np.newaxis])
-    assert_array_equal(model.predict(X), fit(X, y).predict(X))
+        model = fitted(X, y[:, np.newaxis])
+    assert_array_equal(model.predict(X), fitted(X, y).predict(X))
 
 
 # Weights
@@ -275,7 +290,10 @@ BAD_X = {
     "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
     "no columns": (lambda X: X[:, :0], r"0 feature\(s\)"),
     "complex": (lambda X: X * 1j, "Complex data not supported"),
-    "sparse NaN": (lambda X: sparse.csr_matrix(with_entry(X, np.nan)), "X contains NaN"),
+    "sparse NaN": (
+        lambda X: sparse.csr_matrix(with_entry(X, np.nan)),
+        "X contains NaN",
+    ),
 }
 
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "predict", "predict_proba"])
@@ -283,7 +301,7 @@ BAD_X = {
 def test_bad_X(counts, name, method):
     X, y = counts
     change, message = BAD_X[name]
-    model = fit(X, y, "adam")
+    model = fitted(X, y, "adam")
     before = state(model)
     bad = change(X)
     given = (bad, y[: bad.shape[0]]) if "fit" in method else (bad,)
@@ -295,10 +313,10 @@ def test_bad_X(counts, name, method):
 @pytest.mark.parametrize("method", ["partial_fit", "predict", "decision_function"])
 def test_wrong_width(counts, method):
     X, y = counts
-    model = fit(X, y, "adam")
+    model = fitted(X, y, "adam")
     before = state(model)
     given = (X[:, :3], y) if "fit" in method else (X[:, :3],)
-    with pytest.raises(ValueError, match="X has 3 features, but ScratchMLPClassifier is"):
+    with pytest.raises(ValueError, match="X has 3 features, but ScratchMLPCl"):
         getattr(model, method)(*given)
     assert state(model) == before
 
@@ -311,7 +329,7 @@ def one_dimensional(y):
         "NaN": (np.where(y == 1, np.nan, y), "y contains NaN"),
         "inf": (np.where(y == 1, np.inf, y), "y contains infinity"),
         "one class": (np.full(len(y), 5), "one class only, .*5"),
-        "mixed": (np.where(y == 1, "a", y.astype(object)), "nknown label type|uniformly"),
+        "mixed": (np.where(y == 1, "a", y.astype(object)), "label type|uniformly"),
         "two columns of classes": (np.c_[y, y], "y has several columns"),
         "signs": (np.where(np.c_[y, y] > 0, 1, -1), r"0 and 1 .* it holds \[-1, 1\]"),
         "ones and twos": (np.where(np.c_[y, y] > 0, 1, 2), r"it holds \[1, 2\]"),
@@ -323,7 +341,7 @@ def one_dimensional(y):
 def test_bad_y(counts, name):
     X, y = counts
     bad, message = one_dimensional(y)[name]
-    model = fit(X, y)
+    model = fitted(X, y)
     before = state(model)
     with pytest.raises(ValueError, match=message):
         model.fit(X, bad)
@@ -333,7 +351,7 @@ def test_bad_y(counts, name):
 def bad_weights(n):
     return {
         "negative": (-np.ones(n), "Negative values .*sample_weight"),
-        "one negative": (np.r_[-1e-9, np.ones(n - 1)], "Negative values .*sample_weight"),
+        "one negative": (np.r_[-1e-9, np.ones(n - 1)], "Negative .*sample_weight"),
         "all zero": (np.zeros(n), "sample_weight"),
         "zero": (0, "sample_weight"),
         "NaN": (np.r_[np.nan, np.ones(n - 1)], "sample_weight contains NaN"),
@@ -351,7 +369,7 @@ def bad_weights(n):
 def test_bad_sample_weight(counts, name, method):
     X, y = counts
     bad, message = bad_weights(len(X))[name]
-    model = fit(X, y, "adam")
+    model = fitted(X, y, "adam")
     before = state(model)
     with pytest.raises(ValueError, match=message):
         getattr(model, method)(X, y, sample_weight=bad)
@@ -378,7 +396,7 @@ def test_weights_that_leave_one_class(counts):
         ({"X_val": np.full((30, 4), "a")}, "X_val"),
         ({"X_val": np.ones((0, 4)), "y_val": np.ones(0)}, "X_val"),
         ({"y_val": np.zeros(29)}, "y_val.*inconsistent"),
-        ({"y_val": np.full(30, 9)}, r"y_val has classes that the model does not know: \[9\]"),
+        ({"y_val": np.full(30, 9)}, r"y_val has classes .* does not know: \[9\]"),
         ({"y_val": np.linspace(0, 1, 30)}, "y_val.*continuous"),
         ({"y_val": np.eye(3, dtype=int)[np.arange(30) % 3]}, "y_val"),
         ({"sample_weight_val": np.zeros(30)}, "sample_weight_val"),
@@ -390,7 +408,7 @@ def test_weights_that_leave_one_class(counts):
 def test_bad_validation_rows(counts, change, message):
     X, y = counts
     held_out = {"X_val": X[:30], "y_val": y[:30], "sample_weight_val": None} | change
-    model = fit(X, y)
+    model = fitted(X, y)
     before = state(model)
     with pytest.raises(ValueError, match=message):
         model.fit(X, y, **held_out)
@@ -447,15 +465,16 @@ def test_every_parameter_is_refused_somewhere():
 )
 def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver):
     X, y = counts
-    model = fit(X, y, solver)
+    model = fitted(X, y, solver)
     if name == "class_weight":
         X, y = X[y < 2], y[y < 2]
-        model = fit(X, y, solver)
+        model = fitted(X, y, solver)
     model.set_params(**{name: value})
     before = state(model)
     with pytest.raises((ValueError, TypeError), match=name):
         model.fit(X, y, X_val=X[:20], y_val=y[:20])
     assert state(model) == before
+    model.set_params(**{name: ScratchMLPClassifier().get_params()[name]})
     assert model.predict(X).shape == y.shape
 
 
@@ -463,24 +482,24 @@ def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver
 @pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
 def test_promises_that_a_solver_cannot_keep_are_refused(counts, name, solver):
     value = {"dropout": 0.2, "max_grad_norm": 1.0, "learning_rate": "cosine"}[name]
-    with pytest.raises(ValueError, match=f"{name}=.*has no use under solver='{solver}'"):
-        fit(*counts, solver, **{name: value})
+    with pytest.raises(ValueError, match=f"{name}=.* no use under solver='{solver}'"):
+        fitted(*counts, solver, **{name: value})
 
 
 def test_alpha_under_adamw_is_refused(counts):
     with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
-        fit(*counts, "adamw", alpha=0.5)
+        fitted(*counts, "adamw", alpha=0.5)
 
 
 def test_a_network_too_large_for_gauss_newton_is_refused(counts):
-    with pytest.raises(ValueError, match="at most .* parameters; this one has 100.*lbfgs"):
-        fit(*counts, "gauss_newton", hidden_layer_sizes=(300, 300, 30))
+    with pytest.raises(ValueError, match="at most .* parameters; this one has .*lbfgs"):
+        fitted(*counts, "gauss_newton", hidden_layer_sizes=(300, 300, 30))
 
 
 def test_too_few_rows_to_split_are_named(counts):
     X, y = counts
     with pytest.raises(ValueError, match="early_stopping .*validation_fraction=0.1"):
-        fit(X[:6], y[:6] * 0 + np.arange(6) % 3, early_stopping=True)
+        fitted(X[:6], y[:6] * 0 + np.arange(6) % 3, early_stopping=True)
 
 
 # A model that is not fitted
@@ -513,7 +532,7 @@ def test_a_first_fit_that_fails_leaves_nothing(counts):
 @pytest.mark.parametrize("layer", [1, -2, 5])
 def test_a_layer_that_does_not_exist(counts, layer):
     with pytest.raises(ValueError, match=f"layer={layer} does not exist"):
-        fit(*counts).hidden_activations(counts[0], layer=layer)
+        fitted(*counts).hidden_activations(counts[0], layer=layer)
 
 
 @pytest.mark.parametrize(
@@ -521,4 +540,4 @@ def test_a_layer_that_does_not_exist(counts, layer):
 )
 def test_bad_arguments_of_input_gradients(counts, given, message):
     with pytest.raises(ValueError, match=message):
-        fit(*counts).input_gradients(counts[0], **given)
+        fitted(*counts).input_gradients(counts[0], **given)
