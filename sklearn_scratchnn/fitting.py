@@ -4,7 +4,6 @@ import copy
 from dataclasses import replace
 
 import numpy as np
-from sklearn.metrics import check_scoring
 
 from .alpha_path import HELD_OUT, PASSES, choose_alpha
 from .assembly import (
@@ -175,6 +174,8 @@ class Fit:
                 return loss, -loss
 
             return validation
+        from sklearn.metrics import check_scoring
+
         scorer = check_scoring(self.params, scoring=scoring)
         rows = slice(None) if held_out.subset is None else held_out.subset
         X, y = held_out.X[rows], held_out.y[rows]

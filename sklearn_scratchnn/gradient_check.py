@@ -69,7 +69,7 @@ def check_gradient(objective, n_directions=3, step=None, random_state=0):
     -------
     GradientCheck
         The caller judges it. A right gradient in float64 has errors below 1e-6; a
-        wrong one seldom below 1e-2. In float32 no more than about 1e-2 can be told:
+        wrong one seldom below 1e-4. In float32 no more than about 1e-2 can be told:
         compare its gradient with that of the same parameters in float64 instead.
 
     Notes

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
-from sklearn.model_selection import train_test_split
 from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import (
     check_classification_targets,
@@ -248,6 +247,8 @@ def split(sample, fraction, random_state):
 
     Where rows have several labels, they are drawn at random.
     """
+    from sklearn.model_selection import train_test_split
+
     rows = np.arange(sample.X.shape[0]) if sample.subset is None else sample.subset
     stratify = sample.codes[rows] if sample.codes.ndim == 1 else None
     try:

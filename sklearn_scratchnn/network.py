@@ -16,6 +16,8 @@ The loss hands in delta_L = p - Y. Written with rows, as most texts have it, F1 
 ``z = a W + b`` and B1 is ``a^T delta``: the same products, transposed.
 """
 
+import math
+
 import numpy as np
 
 from .backend import as_array, first_gradient, first_layer
@@ -50,7 +52,7 @@ class Workspace:
         n_layers, units, K = len(activations), layer_sizes[1:-1], layer_sizes[-1]
 
         def array(name, *shape):
-            size = int(np.prod(shape))
+            size = math.prod(shape)
             flat = self._memory.setdefault(name, np.zeros(size, dtype))
             return flat[:size].reshape(shape)
 

@@ -7,6 +7,16 @@ from sklearn.exceptions import ConvergenceWarning
 
 from .solvers import Outcome
 
+NO_START = (
+    "Nothing was learnt; the inputs may be too large, or the penalty too strong. "
+    "Standardize the inputs (standardize=True), or lower alpha."
+)
+NO_BETTER = (
+    "The trained network is no better than predicting the frequencies of the classes "
+    "for every row. Check that X holds something about y; if it does, set "
+    "standardize=True, raise max_iter, lower alpha, or change learning_rate_init."
+)
+
 
 def warn_about(fit):
     """Warn with `ConvergenceWarning` where the result is not to be trusted.
@@ -16,34 +26,29 @@ def warn_about(fit):
     fit : Fit
         After its run.
     """
+    with np.errstate(all="ignore"):
+        message = _message(fit)
+    if message:
+        warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+
+def _message(fit):
     training, plan, incremental = fit.training, fit.plan, fit.carried is not None
     losses = training.history.column("loss")
     if training.diverged:
-        message = _divergence(training)
-    elif not losses and not _is_finite(training.objective):
-        message = (
-            "The loss is not finite before the first pass, and nothing was learnt: the "
-            "inputs are too large. Standardize them (standardize=True), or lower alpha."
-        )
-    elif plan.solver == "gd" and _alternates(losses):
-        message = _two_step_cycle(losses, plan)
-    elif training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
-        message = _not_converged(losses, plan)
-    elif training.outcome is Outcome.STUCK:
-        message = (
-            f"The line search found no further descent after {len(losses)} passes; the "
-            "result may be short of a minimum. A larger tol ends before this."
-        )
-    elif not incremental and _no_better_than_frequencies(fit, losses):
-        message = (
-            "The trained network is no better than predicting the frequencies of the "
-            "classes for every row. Check that X holds something about y; if it does, "
-            "set standardize=True, raise max_iter, lower alpha, or change "
-            "learning_rate_init."
-        )
-    else:
-        return
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+        return _divergence(training)
+    if not losses and not np.isfinite(training.objective.value()):
+        return f"The loss is not finite before the first pass. {NO_START}"
+    if plan.solver == "gd" and _alternates(losses):
+        return _two_step_cycle(losses, plan)
+    parts = []
+    if training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
+        parts.append(_not_converged(losses, plan))
+    if training.outcome is Outcome.STUCK:
+        parts.append(_stuck(losses))
+    if not incremental and _no_better_than_frequencies(fit, losses):
+        parts.append(NO_BETTER)
+    return " ".join(parts)
 
 
 def _divergence(training):
@@ -101,9 +106,13 @@ def _fall(losses, n=10):
     )
 
 
-def _is_finite(objective):
-    with np.errstate(all="ignore"):
-        return np.isfinite(objective.value())
+def _stuck(losses):
+    if not losses:
+        return f"The line search found no descent from the start. {NO_START}"
+    return (
+        f"The line search found no further descent after {len(losses)} passes; the "
+        "result may be short of a minimum. A larger tol ends before this."
+    )
 
 
 def _no_better_than_frequencies(fit, losses):
