@@ -1,6 +1,7 @@
 """From the caller's parameters to the parts of a training."""
 
 from dataclasses import fields
+from numbers import Integral
 
 import numpy as np
 
@@ -19,9 +20,9 @@ BLOCK_BYTES = 2**20  # the buffers of a block of rows: about a core's second-lev
 
 def hidden_sizes(hidden_layer_sizes):
     """Return the hidden layers' sizes as a tuple of positive ints."""
-    given = np.asarray(hidden_layer_sizes)
-    sizes = np.atleast_1d(given).tolist() if given.size else []
-    if given.ndim > 1 or any(int(size) != size or size <= 0 for size in sizes):
+    one = isinstance(hidden_layer_sizes, Integral)
+    sizes = [hidden_layer_sizes] if one else list(hidden_layer_sizes)
+    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
         raise ValueError(
             f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes!r}: one positive "
             "integer, or a sequence of them, one a hidden layer; () for none."
@@ -34,8 +35,8 @@ def activation_names(activation, n_hidden):
     if isinstance(activation, str):
         return (activation,) * n_hidden
     names = tuple(activation)
-    unknown = [name for name in names if name not in ACTIVATIONS]
-    if unknown or len(names) != n_hidden:
+    known = all(isinstance(name, str) and name in ACTIVATIONS for name in names)
+    if not known or len(names) != n_hidden:
         raise ValueError(
             f"activation must be one of {sorted(ACTIVATIONS)}, or a sequence of these "
             f"with one name for each of the {n_hidden} hidden layers; got "

@@ -116,6 +116,25 @@ class ValidationMonitor(_Callback):
         self.sample_weight_val = sample_weight_val
         self._monitor = ScoringMonitor(scoring=_Scorer(scoring))
 
+    def __getstate__(self):
+        state = vars(self).copy()
+        if "_monitor" in state:
+            state["_monitor_state"] = state.pop("_monitor").__getstate__()
+        return state
+
+    def __getattr__(self, name):
+        """Build the monitor at its first use: it opens a channel to the main process.
+
+        A scheduler that only passes the callback on must not open one.
+        """
+        if name != "_monitor" or "_monitor_state" not in vars(self):
+            raise AttributeError(name)
+        from sklearn.callback import ScoringMonitor
+
+        self._monitor = ScoringMonitor.__new__(ScoringMonitor)
+        self._monitor.__setstate__(vars(self).pop("_monitor_state"))
+        return self._monitor
+
     def setup(self, estimator, context):
         """Begin a fit of ``estimator``."""
         self._monitor.setup(estimator, context)

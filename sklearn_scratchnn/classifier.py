@@ -1,5 +1,6 @@
 """`ScratchMLPClassifier`: validate, encode, build the parts, run, expose the result."""
 
+import copy
 import warnings
 from contextlib import contextmanager
 
@@ -53,8 +54,8 @@ class ScratchMLPClassifier(
     alpha : float or "auto", default="auto"
         Strength of the L2 penalty on the weights, that is ``1 / C`` of
         ``LogisticRegression``, whatever the batch; biases are free. "auto" chooses it
-        on held-out rows where L-BFGS is the solver and 1 elsewhere: see Notes. Not
-        used by "adamw".
+        on held-out rows where L-BFGS is the solver; elsewhere it is 1, in the minibatch
+        solvers n / 3000 from there up to 10: see Notes. Not used by "adamw".
 
     batch_size : int or "auto", default="auto"
         Rows of a minibatch.
@@ -71,7 +72,7 @@ class ScratchMLPClassifier(
     learning_rate_init : float or "auto", default="auto"
         Initial or highest learning rate per update, on the gradient of the mean loss.
         "auto" is 0.5 for "gd", 0.1 for "sgd", and for "adam" and "adamw" 0.001, or
-        0.01 under a cosine.
+        0.02 under a cosine.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -128,9 +129,13 @@ class ScratchMLPClassifier(
         "lecun_normal", "glorot_uniform" or "he_normal"; "auto" is what suits each
         layer's activation. Biases start at 0.
 
-    standardize : bool, default=True
-        Whether training sees every column with mean 0 and variance 1 (weighted).
-        Sparse X stays sparse. The penalty is on the weights for such columns.
+    standardize : bool or "robust", default="robust"
+        Whether training sees (x - mean) / scale of every column, both weighted. With
+        True the scale is the standard deviation, as of ``StandardScaler``. "robust"
+        divides a column of two values, such as a category's indicator, by their
+        distance, and one whose kurtosis k is above the normal distribution's 3 by a
+        standard deviation widened by (k / 3)^(1/4). Sparse X stays sparse. The penalty
+        is on the weights for such columns.
 
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of the training; "auto" is float32 in the minibatch solvers, whose
@@ -285,7 +290,7 @@ class ScratchMLPClassifier(
         n_iter_no_change=10,
         max_fun=15000,
         init="auto",
-        standardize=True,
+        standardize="robust",
         dtype="auto",
         class_weight=None,
         dropout=0.0,
@@ -377,6 +382,7 @@ class ScratchMLPClassifier(
             weights = check_weights(sample_weight, X)
             classes = find_classes(y, weights)
             if again:
+                self._check_kind(y, self.out_activation_ == "logistic")
                 self._check_same_shape(classes)
             sample = make_sample(X, y, classes, weights, self.class_weight)
             held_out = self._held_out(
@@ -434,7 +440,9 @@ class ScratchMLPClassifier(
                 )
         with _unchanged_on_error(self):
             first = not hasattr(self, "coefs_")
-            carried = getattr(self, "_incremental", {})
+            carried = dict(getattr(self, "_incremental", {}))
+            if carried:
+                carried["state"] = copy.deepcopy(carried["state"])
             X, y = check_X_y(self, X, y, reset=first)
             known = self._known_classes(y, classes)
             self._check_same_shape(known)
@@ -443,8 +451,9 @@ class ScratchMLPClassifier(
             if random_state is None:
                 random_state = check_random_state(self.random_state)
             start = None if first else (self.coefs_, self.intercepts_)
-            fit = Fit(self, sample, known, random_state, None, start, carried)
-            self._train(fit, X, y, sample_weight)
+            with _random_state_unchanged_on_error(random_state):
+                fit = Fit(self, sample, known, random_state, None, start, carried)
+                self._train(fit, X, y, sample_weight)
             self._incremental = fit.to_carry()
         return self
 
@@ -459,6 +468,7 @@ class ScratchMLPClassifier(
     def _known_classes(self, y, classes):
         """Return the classes of all calls; ``classes`` is needed at the first."""
         if hasattr(self, "coefs_"):
+            self._check_kind(y, self.out_activation_ == "logistic")
             if classes is not None and not np.array_equal(
                 self.classes_, unique_labels(classes)
             ):
@@ -495,6 +505,16 @@ class ScratchMLPClassifier(
                     "set warm_start=False and call fit."
                 )
 
+    @staticmethod
+    def _check_kind(y, multilabel, name="y"):
+        """Raise ValueError for one label a row where several were, or the reverse."""
+        if (y.ndim == 2) != multilabel:
+            kinds = ("one label a row", "an indicator matrix, several labels a row")
+            raise ValueError(
+                f"{name} holds {kinds[y.ndim == 2]}; the model was made for "
+                f"{kinds[multilabel]}."
+            )
+
     def _held_out(self, sample, classes, X_val, y_val, sample_weight_val):
         """Return the caller's own validation sample, or None."""
         if X_val is None and y_val is None:
@@ -504,6 +524,7 @@ class ScratchMLPClassifier(
         if X_val is None or y_val is None:
             raise ValueError("X_val and y_val must be given together.")
         X_val, y_val = check_X_y(self, X_val, y_val, reset=False, name="_val")
+        self._check_kind(y_val, sample.codes.ndim == 2, "y_val")
         if X_val.shape[0] == sample.X.shape[0]:
             warnings.warn(
                 "X_val has exactly as many rows as X. Inside cross-validation, "
@@ -539,6 +560,17 @@ class ScratchMLPClassifier(
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
+
+
+@contextmanager
+def _random_state_unchanged_on_error(random_state):
+    """Put a random state back as it was if an error ends the block."""
+    before = random_state.get_state()
+    try:
+        yield
+    except Exception:
+        random_state.set_state(before)
+        raise
 
 
 @contextmanager

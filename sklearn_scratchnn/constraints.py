@@ -47,7 +47,7 @@ CONSTRAINTS = {
     ],
     "max_fun": [Interval(Integral, 1, None, closed="left")],
     "init": [_names(INITIALIZERS, "auto")],
-    "standardize": ["boolean"],
+    "standardize": ["boolean", StrOptions({"robust"})],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "dropout": [Interval(Real, 0, 1, closed="left")],

@@ -44,7 +44,13 @@ class Plan:
 
 
 def make_plan(
-    params, n_samples, n_parameters, *, validated=False, incremental=False, pathless=False
+    params,
+    n_samples,
+    n_parameters,
+    *,
+    validated=False,
+    incremental=False,
+    pathless=False,
 ):
     """Resolve every "auto" of the constructor's parameters.
 
@@ -78,9 +84,10 @@ def make_plan(
     batch_size = None
     if stochastic:
         batch_size = min(chosen("batch_size", auto_batch_size(n_samples)), n_samples)
-    planned = isinstance(params.max_iter, str) or (stochastic and schedule == "cosine")
+    planned = isinstance(params.max_iter, str) or schedule == "cosine"
     on_path = solver == "lbfgs" and n_samples >= alpha_path.MIN_ROWS and not pathless
-    alpha = chosen("alpha", None if on_path else alpha_path.FALLBACK)
+    alpha = chosen("alpha", None if on_path else auto_alpha(solver, n_samples))
+    passes = auto_passes(solver, n_samples, alpha)
     return Plan(
         alpha=alpha,
         solver=solver,
@@ -88,7 +95,7 @@ def make_plan(
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
         batch_size=batch_size,
-        max_iter=1 if incremental else chosen("max_iter", auto_passes(solver, n_samples, alpha)),
+        max_iter=1 if incremental else chosen("max_iter", passes),
         tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
         planned=planned,
@@ -110,11 +117,21 @@ def auto_batch_size(n_samples):
 
 
 def auto_rate(solver, schedule):
-    """The update rule's own; ten times that where a cosine takes it down to 0 again."""
+    """The update rule's own; 20 times that where a cosine takes it down to 0 again."""
     if solver not in OPTIMIZERS:
         return 0.5
     rate = OPTIMIZERS[solver].default_rate
-    return 10 * rate if schedule == "cosine" and solver != "sgd" else rate
+    return 20 * rate if schedule == "cosine" and solver != "sgd" else rate
+
+
+def auto_alpha(solver, n_samples):
+    """Where it is not chosen on held-out rows: 1, and up to 10 with many minibatches.
+
+    The more updates a pass makes, the larger the weights can grow.
+    """
+    if solver not in OPTIMIZERS:
+        return 1.0
+    return float(np.clip(n_samples / 3000, 1, 10))
 
 
 def auto_passes(solver, n_samples, alpha):
@@ -126,4 +143,4 @@ def auto_passes(solver, n_samples, alpha):
         return 20
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
-    return int(np.clip(1e6 / n_samples, 10, 60))
+    return int(np.clip(5e5 / n_samples, 10, 60))

@@ -1,6 +1,7 @@
 """One call of ``fit`` or ``partial_fit``, from checked data to fitted attributes."""
 
 import copy
+import inspect
 from dataclasses import replace
 
 import numpy as np
@@ -72,9 +73,18 @@ class Fit:
         if start is not None:
             self._start_from(*start)
         self.training = self._make_training()
-        self.state = (carried or {}).get("state")
-        if self.state is None:
-            self.state = self.training.solver.init(self.training.objective)
+        self.state = self._begin_or_go_on()
+
+    def _begin_or_go_on(self):
+        """Return the solver's state; the rule's own begins anew with another rule."""
+        state = self.training.solver.init(self.training.objective)
+        if not self.carried:
+            return state
+        carried = self.carried["state"]
+        same = self.carried["solver"] == self.plan.solver
+        if not same or carried["rule"].keys() != state["rule"].keys():
+            carried |= {"rule": state["rule"], "rate_factor": 1.0}
+        return carried
 
     def _make_plan(self, sample, held_out, go_on):
         n_parameters = sum(
@@ -90,16 +100,21 @@ class Fit:
             pathless=go_on or sample.rarest_class() < 3,
         )
         check_combination(self.params, plan, n_parameters)
+        if go_on and self.params.alpha == "auto":
+            return replace(plan, alpha=self.params.alpha_)
         return plan
 
     def _make_standardizer(self):
         if not self.params.standardize:
             return None
-        if self.carried:
+        if self.carried and "mean" in self.carried:
             return Standardizer(self.carried["mean"], self.carried["scale"])
         sample = self.sample
         return Standardizer.from_rows(
-            sample.X, sample.of_subset(sample.weights), sample.subset
+            sample.X,
+            sample.of_subset(sample.weights),
+            sample.subset,
+            robust=self.params.standardize == "robust",
         )
 
     def _start_from(self, coefs, intercepts):
@@ -120,7 +135,8 @@ class Fit:
         if self.held_out is not None:
             validation = self._make_validation()
         patience = None
-        if plan.early_stopping or (plan.batch_size is not None and not plan.planned):
+        stalls = plan.batch_size is not None and plan.schedule != "cosine"
+        if plan.early_stopping or stalls or plan.schedule == "adaptive":
             patience = Patience(plan.tol, params.n_iter_no_change)
         return Training(
             objective,
@@ -180,11 +196,16 @@ class Fit:
         rows = slice(None) if held_out.subset is None else held_out.subset
         X, y = held_out.X[rows], held_out.y[rows]
         weights = held_out.of_subset(held_out.weights)
-        weighted = {} if weights is None else {"sample_weight": weights}
+        # Factors of class_weight alone are left out where a function takes no weights.
+        asked = held_out.given_weights is not None or _takes_weights(scorer)
+        weighted = {"sample_weight": weights} if weights is not None and asked else {}
 
         def validation():
+            loss = float(objective.value())
+            if not np.isfinite(loss):
+                return loss, np.nan
             fitted = self.fitted_copy(self.parameters.theta)
-            return float(objective.value()), scorer(fitted, X, y, **weighted)
+            return loss, float(scorer(fitted, X, y, **weighted))
 
         return validation
 
@@ -221,7 +242,11 @@ class Fit:
     def to_carry(self):
         """Return what the next ``partial_fit`` goes on with."""
         state = {**self.state, "epoch": 0}
-        carried = {"random_state": self.random_state, "state": state}
+        carried = {
+            "random_state": self.random_state,
+            "state": state,
+            "solver": self.plan.solver,
+        }
         if self.standardizer is not None:
             carried["mean"] = self.standardizer.mean
             carried["scale"] = self.standardizer.scale
@@ -258,6 +283,11 @@ class Fit:
             **self._curves(history),
         }
 
+    def _present_loss(self):
+        """Return the objective where no pass was made: the start was the end."""
+        with np.errstate(all="ignore"):
+            return float(self.training.objective.value())
+
     def _earlier(self, name, otherwise):
         """Return a fitted attribute that ``partial_fit`` goes on from."""
         if self.carried is None:
@@ -273,14 +303,24 @@ class Fit:
             for name, values in history.items()
         }
         losses, scores = history["loss"], history.get("validation_score")
-        best_score = None if scores is None else scores.max(initial=-np.inf).item()
+        loss = losses[-1].item() if len(losses) else self._present_loss()
+        finite = losses[np.isfinite(losses)]
+        best_loss = finite.min().item() if len(finite) else loss
+        best_score = None
+        if scores is not None:
+            best_score = np.fmax.reduce(scores, initial=-np.inf).item()
         return {
             "history_": history,
             "loss_curve_": losses,
-            "loss_": losses[-1].item() if len(losses) else np.nan,
-            "best_loss_": losses.min(initial=np.inf, where=np.isfinite(losses)).item(),
+            "loss_": loss,
+            "best_loss_": best_loss,
             "validation_scores_": scores,
             "best_validation_score_": best_score,
             "n_iter_": len(losses),
             "t_": self._earlier("t_", 0) + n_passes * self.sample.n_samples,
         }
+
+
+def _takes_weights(scorer):
+    parameters = inspect.signature(scorer).parameters.values()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)

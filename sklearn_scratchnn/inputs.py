@@ -30,6 +30,8 @@ class Sample:
         None where all rows count alike.
     subset : ndarray of int or None
         The rows that take part; None for all.
+    given_weights : ndarray of float64 of shape (n_rows,) or None
+        ``weights`` before ``class_weight``.
     """
 
     X: object
@@ -37,6 +39,7 @@ class Sample:
     codes: np.ndarray
     weights: np.ndarray | None = None
     subset: np.ndarray | None = None
+    given_weights: np.ndarray | None = None
 
     @property
     def n_samples(self):
@@ -149,8 +152,8 @@ def find_classes(y, weights):
     classes = unique_labels(y if weights is None else y[weights > 0])
     if len(classes) < 2:
         raise ValueError(
-            f"y holds one class only, {classes[0]!r}, in the rows of positive weight; "
-            "a classifier needs at least 2 classes."
+            f"y holds one class only, {classes.tolist()}, in the rows of positive "
+            "weight; a classifier needs at least 2 classes."
         )
     return classes
 
@@ -179,14 +182,13 @@ def encode(y, classes, name="y", subset=slice(None)):
 
 def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
     """Return a `Sample`; rows of weight zero take no part."""
-    weights = check_weights(
-        sample_weight, X, name.replace("y", "sample_weight", 1)
-    )
+    weights = check_weights(sample_weight, X, name.replace("y", "sample_weight", 1))
     subset = slice(None)
     if weights is not None and not weights.all():
         subset = np.flatnonzero(weights)
     codes = encode(y, classes, name, subset)
-    sample = Sample(X, y, codes, weights, None if isinstance(subset, slice) else subset)
+    some = None if isinstance(subset, slice) else subset
+    sample = Sample(X, y, codes, weights, some, given_weights=weights)
     if class_weight is not None:
         factors = class_factors(class_weight, classes, sample)
         ones = np.ones(X.shape[0]) if weights is None else weights

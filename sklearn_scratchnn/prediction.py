@@ -47,6 +47,7 @@ class Predictor:
             self.network.forward(X, ws)
             yield slice(start, stop), X, ws
 
+    @np.errstate(all="ignore")
     def outputs(self, link=None):
         """Return logits, (n_samples, K), or what ``link`` turns their columns into."""
         out = np.empty((self.n_samples, len(self.network.biases[-1])), self.dtype)
@@ -54,6 +55,7 @@ class Predictor:
             out[block] = (ws.logits if link is None else link(ws.logits)).T
         return out
 
+    @np.errstate(all="ignore")
     def winners(self):
         """Return the index of the largest logit of each row."""
         out = np.empty(self.n_samples, np.intp)
@@ -61,6 +63,7 @@ class Predictor:
             out[block] = ws.logits.argmax(axis=0)
         return out
 
+    @np.errstate(all="ignore")
     def hidden(self, layer):
         """Return the activations of a hidden layer, (n_samples, n_units)."""
         n_units = self.network.layer_sizes[1:-1][layer]
@@ -69,6 +72,7 @@ class Predictor:
             out[block] = ws.outputs[layer].T
         return out
 
+    @np.errstate(all="ignore")
     def input_gradients(self, seed):
         """Return the derivative of a function of the logits, (n_samples, D).
 

@@ -16,7 +16,6 @@ from .curvature import curvature
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
-
 LBFGS_PAIRS = 20  # of SciPy's 10, small networks need half as many passes again
 
 

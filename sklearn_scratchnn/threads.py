@@ -2,6 +2,7 @@
 
 from contextlib import nullcontext
 from functools import cache
+from threading import current_thread, main_thread
 
 from threadpoolctl import ThreadpoolController
 
@@ -16,8 +17,12 @@ def _controller():
 def blas_threads(objective):
     """Return a context in which BLAS uses one thread, if the products are small.
 
-    The number of threads is never raised, and is restored on leaving.
+    The number of threads is never raised, and is restored on leaving. It belongs to the
+    whole process, so only the main thread sets it: of fits that overlap in threads, the
+    first to end would give it back, and the last leave what it found.
     """
+    if current_thread() is not main_thread():
+        return nullcontext()
     sizes = objective.parameters.layer_sizes
     widest = max(i * o for i, o in zip(sizes[:-1], sizes[1:]))
     if objective.block_rows * widest >= MIN_WORK:

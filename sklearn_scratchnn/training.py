@@ -14,6 +14,7 @@ import numpy as np
 from .solvers import Answer
 from .stopping import Best
 
+LARGE = 1e6  # parameters of this size are looked at twice
 COLUMNS = (
     "epoch",
     "loss",
@@ -191,10 +192,18 @@ class Training:
     def _settle(self, finished):
         if self.keep_best:
             np.copyto(self.theta, self.best.theta)
-        elif self.diverged or not finished or not np.isfinite(self.theta).all():
+        elif self.diverged or not finished or not self._is_finite():
             np.copyto(self.theta, self.lowest.theta)
         if self.verbose:
             self._print()
+
+    def _is_finite(self):
+        """Whether parameters and loss are; the last step's loss was not seen."""
+        largest = np.abs(self.theta).max()
+        if largest < LARGE:
+            return True
+        with np.errstate(all="ignore"):
+            return math.isfinite(largest) and math.isfinite(self.objective.value())
 
     def _print_throttled(self):
         if self.verbose > 1 or perf_counter() - self._printed_at >= 0.1:

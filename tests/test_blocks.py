@@ -229,7 +229,16 @@ def test_threads_are_limited_and_given_back(monkeypatch, moons, small, fails):
         assert_array_equal(inside, 1 if small else 2)
 
 
-def test_threads_are_never_raised(moons):
+@pytest.mark.parametrize("small", [True, False])
+def test_threads_are_never_raised(monkeypatch, moons, small):
+    if not small:
+        monkeypatch.setattr(threads, "MIN_WORK", 0)
+    spy = Spy()
+    model = ScratchMLPClassifier(
+        3, alpha=1.0, max_iter=2, early_stopping=True, scoring=spy, random_state=0
+    )
     with threadpool_limits(1, user_api="blas"):
-        ScratchMLPClassifier(3, max_iter=2, random_state=0).fit(*moons)
+        model.fit(*moons)
         assert set(blas_threads()) == {1}
+    assert spy.seen
+    assert np.all(np.array(spy.seen) == 1)

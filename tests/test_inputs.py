@@ -478,24 +478,6 @@ def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver
     assert model.predict(X).shape == y.shape
 
 
-@pytest.mark.parametrize("name", ["dropout", "max_grad_norm", "learning_rate"])
-@pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
-def test_promises_that_a_solver_cannot_keep_are_refused(counts, name, solver):
-    value = {"dropout": 0.2, "max_grad_norm": 1.0, "learning_rate": "cosine"}[name]
-    with pytest.raises(ValueError, match=f"{name}=.* no use under solver='{solver}'"):
-        fitted(*counts, solver, **{name: value})
-
-
-def test_alpha_under_adamw_is_refused(counts):
-    with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
-        fitted(*counts, "adamw", alpha=0.5)
-
-
-def test_a_network_too_large_for_gauss_newton_is_refused(counts):
-    with pytest.raises(ValueError, match="at most .* parameters; this one has .*lbfgs"):
-        fitted(*counts, "gauss_newton", hidden_layer_sizes=(300, 300, 30))
-
-
 def test_too_few_rows_to_split_are_named(counts):
     X, y = counts
     with pytest.raises(ValueError, match="early_stopping .*validation_fraction=0.1"):

@@ -125,14 +125,15 @@ def test_labels_copied_into_mlp_classifier():
 
 
 def few_passes(solver, **settings):
-    settings = {"alpha": 0.0 if solver == "adamw" else 1.0} | settings
+    alpha = 0.0 if solver == "adamw" else 1.0
+    settings = {"alpha": alpha, "standardize": True} | settings
     return ScratchMLPClassifier(
         4, "tanh", solver=solver, max_iter=8, random_state=0, **settings
     )
 
 
 @full_batch
-@pytest.mark.parametrize("standardize", [False, True])
+@pytest.mark.parametrize("standardize", [False, True, "robust"])
 def test_weight_k_equals_k_copies(iris, solver, standardize):
     """To rounding, in any number of passes; the means and scales of the inputs too."""
     X, y = iris
@@ -222,7 +223,7 @@ def test_permuted_classes_permute_the_outputs(iris, solver, activation):
 @pytest.mark.parametrize("solver", ["gd", "adam", "gauss_newton"])
 def test_shuffled_features_permute_the_first_layer(iris, solver, kind):
     X, y = iris
-    X = 3 * X + 1
+    X = X * [1, 2, 3, 4] + [4, 3, 2, 1]
     order = np.array([3, 1, 0, 2])
     first = few_passes(solver, dtype="float64").fit(X, y)
     plain = continued(first, kind(X), y, first.coefs_, first.intercepts_)
@@ -250,6 +251,22 @@ def test_standardize_is_idempotent_behind_a_scaler(cancer, solver):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @kinds
+def test_the_robust_scale_is_the_same_behind_a_scaler(cancer, weighted, kind):
+    """It follows a column's scale and origin, as do two-valued and heavy tails."""
+    X, y = cancer
+    X = np.column_stack([X, X[:, 0] > X[:, 0].mean(), np.exp(X[:, 1])])
+    w = np.random.RandomState(0).rand(len(X)) if weighted else None
+    scaled = StandardScaler().fit_transform(X)
+    raw = few_passes("gd", standardize="robust").fit(kind(X), y, sample_weight=w)
+    behind = few_passes("gd", standardize="robust").fit(scaled, y, sample_weight=w)
+    expected = behind.predict_proba(scaled)
+    assert_allclose(raw.predict_proba(kind(X)), expected, rtol=1e-6)
+    plain = few_passes("gd").fit(scaled, y, sample_weight=w).predict_proba(scaled)
+    assert np.abs(plain - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@kinds
 def test_standardize_is_a_scaler_inside(cancer, weighted, kind):
     """Raw inputs give what a StandardScaler in front gives; sparse ones too."""
     X, y = cancer
@@ -267,19 +284,20 @@ def test_standardize_is_a_scaler_inside(cancer, weighted, kind):
 @pytest.mark.parametrize("part", [False, True], ids=["all rows", "some rows"])
 @kinds
 def test_moments(weighted, part, kind):
-    """Weighted mean and standard deviation, in blocks of seven rows."""
+    """Weighted mean and standard deviation, in blocks of 64 rows, the fewest."""
     rng = np.random.RandomState(0)
-    X = rng.randn(50, 6) * (rng.rand(50, 6) < 0.5) * 10.0 ** np.arange(-3, 3)
+    X = rng.randn(200, 6) * (rng.rand(200, 6) < 0.5) * 10.0 ** np.arange(-3, 3)
     X += [0, 5, 0, 0, -700, 0]
     X[:, 5] = 3.0
-    subset = rng.permutation(50)[:30] if part else None
+    subset = rng.permutation(200)[:150] if part else None
     rows = X if subset is None else X[subset]
     w = rng.rand(len(rows)) if weighted else None
-    standardizer = Standardizer.from_rows(kind(X), w, subset, block_rows=7)
+    standardizer = Standardizer.from_rows(kind(X), w, subset, block_bytes=1)
     mean = np.average(rows, axis=0, weights=w)
     scale = np.sqrt(np.average((rows - mean) ** 2, axis=0, weights=w))
-    assert_allclose(standardizer.mean, mean, rtol=1e-12, atol=1e-15)
-    assert_allclose(standardizer.scale, [*scale[:5], 1.0], rtol=1e-12)
+    scale[5] = 1.0
+    assert_allclose((standardizer.mean - mean) / scale, 0, atol=1e-12)
+    assert_allclose(standardizer.scale, scale, rtol=1e-12)
     assert not standardizer.is_identity
 
 

@@ -1,0 +1,175 @@
+"""Tables of the documentation that are read from the code, so that they are complete.
+
+``.. registry:: activations`` writes a table of a registry's entries, and
+``.. solver-parameters::`` one of the constructor's parameters that each solver reads.
+"""
+
+import inspect
+from dataclasses import MISSING, fields, is_dataclass
+
+from docutils import nodes
+from docutils.parsers.rst import Directive
+from docutils.statemachine import StringList
+
+from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.activations import ACTIVATIONS
+from sklearn_scratchnn.losses import LOSSES
+from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.parameters import INITIALIZERS
+from sklearn_scratchnn.schedules import SCHEDULES
+from sklearn_scratchnn.solvers import SOLVERS
+
+CONSTRUCTOR_NAMES = {  # of a solver's fields that have another name there
+    "rate": ["learning_rate_init"],
+    "schedule": ["learning_rate", "power_t", "warmup_fraction"],
+    "rule": [],
+}
+STOCHASTIC_ALONE = {"batch_size", "shuffle", "n_iter_no_change"}
+
+
+def first_line(part):
+    """Return the docstring's first line, as literal text where it is a formula."""
+    line = inspect.getdoc(part).splitlines()[0].rstrip(".")
+    return line.replace("*", r"\*").replace("|", r"\|").replace("`", "``")
+
+
+def settings(part):
+    """Return a dataclass's own settings and their defaults as text."""
+    if not is_dataclass(part):
+        return ""
+    return ", ".join(
+        f"``{f.name}={f.default!r}``" for f in fields(part) if f.default is not MISSING
+    )
+
+
+def yes(value):
+    """Return a table's mark."""
+    return "yes" if value else ""
+
+
+def activations():
+    """One row an activation."""
+    yield "Name", "Function", "Initialiser under ``init=\"auto\"``", "Derivative from"
+    for name, f in ACTIVATIONS.items():
+        needs = "input z" if f.keeps_input else "output a"
+        yield f"``{name}``", first_line(f), f"``{f.initializer}``", needs
+
+
+def losses():
+    """One row a loss."""
+    yield "Name", "Loss", "``out_activation_``"
+    for name, loss in LOSSES.items():
+        yield f"``{name}``", first_line(loss), f"``{loss.out_activation}``"
+
+
+def optimizers():
+    """One row an update rule."""
+    yield "Name", "Rule", "Rate under ``learning_rate_init=\"auto\"``", "Settings"
+    for name, rule in OPTIMIZERS.items():
+        rate = f"{rule.default_rate:g}"
+        yield f"``{name}``", first_line(rule), rate, settings(rule)
+
+
+def schedules():
+    """One row a schedule."""
+    yield "Name", "Rate", "Knows the planned number of updates", "Settings"
+    for name, schedule in SCHEDULES.items():
+        planned = yes(schedule.planned)
+        yield f"``{name}``", first_line(schedule), planned, settings(schedule)
+
+
+def initializers():
+    """One row an initialiser."""
+    yield "Name", "Draws"
+    for name, draw in INITIALIZERS.items():
+        yield f"``{name}``", first_line(draw)
+
+
+def solvers():
+    """One row a solver."""
+    yield "Name", "Class", "What it does"
+    for name, solver in SOLVERS.items():
+        line = first_line(OPTIMIZERS.get(name, solver))
+        if name == "gd":
+            line = "Batch gradient descent: one update a pass, without momentum"
+        yield f"``{name}``", f"``{solver.__name__}``", line
+
+
+REGISTRIES = {
+    f.__name__: f
+    for f in (activations, losses, optimizers, schedules, initializers, solvers)
+}
+
+
+def read_by(name):
+    """Return the constructor's parameters that a solver reads, from its own fields."""
+    solver, rule = SOLVERS[name], OPTIMIZERS.get(name)
+    read = {
+        public
+        for field in fields(solver)
+        for public in CONSTRUCTOR_NAMES.get(field.name, [field.name])
+    }
+    if rule is not None:
+        read |= {field.name for field in fields(rule)} | {"n_iter_no_change"}
+    if "rate" in {field.name for field in fields(solver)}:
+        read.add("dropout")
+    if name == "gd":
+        read -= STOCHASTIC_ALONE
+    return read | {"alpha"} if name != "adamw" else read
+
+
+def solver_parameters():
+    """One row a parameter that not every solver reads."""
+    known = list(inspect.signature(ScratchMLPClassifier).parameters)
+    known.remove("random_state")  # it draws the weights under every solver
+    read = {name: read_by(name) for name in SOLVERS}
+    yield "Parameter", *(f"``{name}``" for name in SOLVERS)
+    for parameter in known:
+        marks = [parameter in read[name] for name in SOLVERS]
+        if any(marks) and not all(marks):
+            yield f"``{parameter}``", *map(yes, marks)
+
+
+def table(rows):
+    """Return the lines of a ``list-table``."""
+    lines = [".. list-table::", "   :header-rows: 1", "   :class: registry", ""]
+    for row in rows:
+        for i, cell in enumerate(row):
+            lines.append(f"   {'* -' if i == 0 else '  -'} {cell}".rstrip())
+    return lines
+
+
+class Table(Directive):
+    """Parses generated lines in place."""
+
+    def parse(self, rows):
+        """Return the nodes of a table."""
+        node = nodes.Element()
+        lines = StringList(table(rows), source="registries.py")
+        self.state.nested_parse(lines, self.content_offset, node)
+        return node.children
+
+
+class Registry(Table):
+    """``.. registry:: NAME``."""
+
+    required_arguments = 1
+
+    def run(self):
+        """Return the table."""
+        return self.parse(REGISTRIES[self.arguments[0]]())
+
+
+class SolverParameters(Table):
+    """``.. solver-parameters::``."""
+
+    def run(self):
+        """Return the table."""
+        return self.parse(solver_parameters())
+
+
+def setup(app):
+    """Register both directives."""
+    app.add_directive("registry", Registry)
+    app.add_directive("solver-parameters", SolverParameters)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

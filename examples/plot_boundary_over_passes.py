@@ -1,0 +1,80 @@
+"""
+A boundary takes shape
+======================
+
+Training moves the boundary a little at every pass. Stopped after more and more passes,
+the same run shows how: first next to a straight line, then one bend after the other.
+"""
+
+# %%
+# One seed and one rate make one run, so a fit of 100 passes is the beginning of the fit
+# of 1,000. The rate is half of the article's, which is small enough to come to rest.
+
+import warnings
+
+from sklearn.datasets import make_moons
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_scratchnn import ScratchMLPClassifier
+
+X, y = make_moons(200, noise=0.20, random_state=0)
+warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is the point here
+
+models = []
+for n_passes in [1, 10, 50, 100, 200, 500, 1000, 5000]:
+    model = ScratchMLPClassifier(
+        (3,), activation="tanh", init="lecun_normal", solver="gd", max_iter=n_passes,
+        learning_rate="constant", learning_rate_init=1.0, alpha=0.01, tol=0.0,
+        standardize=False, early_stopping=False, random_state=0,
+    )
+    models.append(model.fit(X, y))
+    print(
+        f"{n_passes:5d} passes, loss before the last {model.loss_:.4f}, "
+        f"accuracy {model.score(X, y):.3f}"
+    )
+
+# %%
+# The dashed lines are the hidden units: along each of them one unit's input,
+# ``X @ coefs_[0] + intercepts_[0]``, is zero and its tanh turns from negative to
+# positive. At first they lie anywhere. In the end each of the three carries one stretch
+# of the boundary: three units, three stretches.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.inspection import DecisionBoundaryDisplay
+
+figure, axes = plt.subplots(
+    2, 4, num="boundary_over_passes", figsize=(10, 5), layout="constrained"
+)
+for ax, model in zip(axes.flat, models):
+    boundary = DecisionBoundaryDisplay.from_estimator(
+        model, X, response_method="predict_proba", grid_resolution=200, eps=0.5, ax=ax,
+        plot_method="contourf", levels=np.linspace(0, 1, 21), cmap="PuOr", vmin=-1,
+        vmax=2,
+    )
+    boundary.plot(plot_method="contour", levels=[0.5], colors="black", ax=ax)
+    for k, (colour, marker) in enumerate([("#b35806", "o"), ("#542788", "^")]):
+        ax.scatter(*X[y == k].T, c=colour, marker=marker, s=7)
+    grid = np.stack([boundary.xx0, boundary.xx1], axis=-1)
+    for unit in np.moveaxis(grid @ model.coefs_[0] + model.intercepts_[0], -1, 0):
+        ax.contour(
+            boundary.xx0, boundary.xx1, unit, levels=[0], colors="grey",
+            linestyles="dashed", linewidths=1,
+        )
+    plural = "es" if model.n_iter_ > 1 else ""
+    ax.set(title=f"{model.n_iter_:,} pass{plural}", xlabel="", ylabel="", xticks=[],
+           yticks=[])
+
+# %%
+
+# sphinx_gallery_start_ignore
+# A gallery or a notebook has taken the pictures by now; a script saves them here.
+import os
+from pathlib import Path
+
+for name in plt.get_figlabels():
+    path = Path(os.environ.get("SCRATCHNN_PICTURES", "pictures"), f"{name}.png")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    plt.figure(name).savefig(path, dpi=120)
+    print(f"picture: {path}")
+# sphinx_gallery_end_ignore

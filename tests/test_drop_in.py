@@ -1,0 +1,274 @@
+"""What code written for ``MLPClassifier`` finds here."""
+
+import inspect
+import re
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from sklearn_scratchnn import ScratchMLPClassifier
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+THEIRS = inspect.signature(MLPClassifier).parameters
+OURS = inspect.signature(ScratchMLPClassifier).parameters
+
+# Whoever sets a parameter finds it; what stands where nobody set it is ours to choose.
+OTHER_DEFAULTS = {
+    "solver",
+    "alpha",
+    "learning_rate",
+    "learning_rate_init",
+    "max_iter",
+    "tol",
+    "early_stopping",
+}
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_every_constructor_parameter_exists(name):
+    assert name in OURS
+    if name in OTHER_DEFAULTS:
+        assert OURS[name].default == "auto"
+    elif name == "hidden_layer_sizes":
+        assert tuple(OURS[name].default) == tuple(THEIRS[name].default)
+    else:
+        assert OURS[name].default == THEIRS[name].default
+    assert name == "activation" or OURS[name].kind == THEIRS[name].kind
+
+
+VALUES = {
+    "hidden_layer_sizes": [5, (5,), [5, 4], np.array([5, 4]), ()],
+    "activation": ["identity", "logistic", "tanh", "relu"],
+    "solver": ["lbfgs", "sgd", "adam"],
+    "alpha": [0, 0.0001, 1],
+    "batch_size": ["auto", 1, 50, 10_000],
+    "learning_rate": ["constant", "invscaling", "adaptive"],
+    "learning_rate_init": [0.001, 1],
+    "power_t": [0.5, 0],
+    "max_iter": [1, 3],
+    "shuffle": [True, False],
+    "random_state": [None, 0, np.random.RandomState(0)],
+    "tol": [1e-4, 0.0],
+    "verbose": [False, True, 0, 10],
+    "warm_start": [False, True],
+    "momentum": [0, 0.9, 1.0],
+    "nesterovs_momentum": [True, False],
+    "early_stopping": [False, True],
+    "validation_fraction": [0.1, 0.5],
+    "beta_1": [0, 0.9],
+    "beta_2": [0, 0.999],
+    "epsilon": [1e-8],
+    "n_iter_no_change": [1, 10, np.inf],
+    "max_fun": [1, 15000],
+}
+
+
+def test_values_are_tried_for_every_parameter():
+    assert VALUES.keys() == THEIRS.keys()
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [(name, value) for name, values in VALUES.items() for value in values],
+    ids=lambda value: re.sub(r"\W+", " ", str(value)),
+)
+@pytest.mark.parametrize("estimator", [MLPClassifier, ScratchMLPClassifier])
+def test_the_same_values_are_taken(estimator, name, value, moons):
+    given = {"solver": "sgd", "hidden_layer_sizes": 5, "max_iter": 2} | {name: value}
+    model = estimator(**given).fit(*moons)
+    assert model.predict_proba(moons[0]).shape == (200, 2)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+def test_the_order_of_arguments(method):
+    ours = inspect.signature(getattr(ScratchMLPClassifier, method)).parameters
+    positional = [n for n, p in ours.items() if p.kind is p.POSITIONAL_OR_KEYWORD]
+    classes = ["classes"] if method == "partial_fit" else []
+    assert positional == ["self", "X", "y", "sample_weight", *classes]
+    theirs = inspect.signature(getattr(MLPClassifier, method)).parameters
+    assert [name for name in positional if name in theirs] == list(theirs)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_every_fitted_attribute_exists(solver, early_stopping, moons):
+    given = {"solver": solver, "hidden_layer_sizes": (5, 4), "max_iter": 5}
+    given["early_stopping"] = early_stopping
+    theirs = MLPClassifier(random_state=0, **given).fit(*moons)
+    ours = ScratchMLPClassifier(random_state=0, **given).fit(*moons)
+    public = {name for name in vars(theirs) if re.fullmatch(r"[a-z]\w*_|t_", name)}
+    assert {"coefs_", "loss_", "n_iter_", "t_", "classes_"} <= public
+    assert public <= vars(ours).keys()
+    for name in ("n_features_in_", "n_layers_"):
+        assert getattr(ours, name) == getattr(theirs, name)
+    assert ours.n_layers_ == 4
+    assert_array_equal(ours.classes_, theirs.classes_)
+    for W, V in zip(ours.coefs_[:-1], theirs.coefs_[:-1], strict=True):
+        assert W.shape == V.shape
+    assert len(ours.intercepts_) == len(theirs.intercepts_) == 3
+    assert ours.n_iter_ <= 5
+    n_trained = {True: 180, False: 200}[early_stopping]
+    assert ours.t_ == ours.n_iter_ * n_trained
+    assert len(ours.loss_curve_) == ours.n_iter_
+    assert ours.loss_ == ours.loss_curve_[-1]
+    assert ours.best_loss_ == min(ours.loss_curve_)
+    if early_stopping:
+        assert len(ours.validation_scores_) == ours.n_iter_
+        assert ours.best_validation_score_ == max(ours.validation_scores_)
+    else:
+        assert ours.validation_scores_ is None
+        assert ours.best_validation_score_ is None
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+def test_three_classes_have_the_same_attributes(solver, iris):
+    X, y = iris
+    theirs = MLPClassifier(4, solver=solver, max_iter=3).fit(X, y)
+    ours = ScratchMLPClassifier(4, solver=solver, max_iter=3).fit(X, y)
+    assert ours.out_activation_ == theirs.out_activation_ == "softmax"
+    assert ours.n_outputs_ == theirs.n_outputs_ == 3
+    assert [W.shape for W in ours.coefs_] == [W.shape for W in theirs.coefs_]
+    assert [b.shape for b in ours.intercepts_] == [b.shape for b in theirs.intercepts_]
+
+
+def test_several_labels_have_the_same_attributes(iris):
+    X, y = iris
+    Y = np.c_[y == 0, y > 0, X[:, 0] > 0].astype(int)
+    theirs = MLPClassifier(4, max_iter=3, random_state=0).fit(X, Y)
+    ours = ScratchMLPClassifier(4, max_iter=3, random_state=0).fit(X, Y)
+    assert ours.out_activation_ == theirs.out_activation_ == "logistic"
+    assert ours.n_outputs_ == theirs.n_outputs_ == 3
+    assert_array_equal(ours.classes_, theirs.classes_)
+    assert ours.predict(X).shape == theirs.predict(X).shape
+    assert ours.predict_proba(X).shape == theirs.predict_proba(X).shape
+
+
+def test_two_outputs_for_two_classes(moons):
+    """The article's choice: `MLPClassifier` has one."""
+    ours = ScratchMLPClassifier(4, max_iter=3).fit(*moons)
+    theirs = MLPClassifier(4, max_iter=3).fit(*moons)
+    assert (theirs.n_outputs_, theirs.out_activation_) == (1, "logistic")
+    assert (ours.n_outputs_, ours.out_activation_) == (2, "softmax")
+    logits = ours.decision_function(moons[0])
+    assert logits.shape == (200,)
+    p = ours.predict_proba(moons[0])
+    assert_allclose(logits, np.log(p[:, 1] / p[:, 0]), rtol=1e-5, atol=1e-6)
+    assert_array_equal(ours.predict(moons[0]), (logits > 0).astype(int))
+
+
+def test_log_probabilities(iris):
+    X, y = iris
+    model = ScratchMLPClassifier(4, random_state=0).fit(X, y)
+    assert_allclose(
+        model.predict_log_proba(X), np.log(model.predict_proba(X)), rtol=1e-6, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_partial_fit_takes_their_calls(solver, moons):
+    X, y = moons
+    for estimator in (MLPClassifier, ScratchMLPClassifier):
+        model = estimator(4, solver=solver, random_state=0)
+        with pytest.raises(ValueError, match="classes must be passed on the first"):
+            model.partial_fit(X, y)
+        model.partial_fit(X[:50], y[:50], classes=[0, 1])
+        model.partial_fit(X[50:], y[50:])
+        model.partial_fit(X, y, classes=np.array([0, 1]))
+        with pytest.raises(ValueError, match="classes=.* is not the same as on"):
+            model.partial_fit(X, y, classes=[0, 2])
+        assert model.score(X, y) > 0.4
+
+
+def test_partial_fit_takes_weights_third(moons):
+    X, y = moons
+    third = ScratchMLPClassifier(4, solver="sgd", random_state=0)
+    named = ScratchMLPClassifier(4, solver="sgd", random_state=0)
+    weights = np.linspace(0, 2, len(y))
+    third.partial_fit(X, y, weights, [0, 1])
+    named.partial_fit(X, y, classes=[0, 1], sample_weight=weights)
+    assert_array_equal(third.coefs_[0], named.coefs_[0])
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, ScratchMLPClassifier])
+def test_partial_fit_is_hidden_from_full_batch_solvers(estimator):
+    assert not hasattr(estimator(solver="lbfgs"), "partial_fit")
+    assert hasattr(estimator(solver="adam"), "partial_fit")
+    with pytest.raises(AttributeError, match="lbfgs is not stochastic|no attribute"):
+        estimator(solver="lbfgs").partial_fit(None, None)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, ScratchMLPClassifier])
+def test_partial_fit_refuses_early_stopping(estimator, moons):
+    model = estimator(solver="adam", early_stopping=True)
+    with pytest.raises(ValueError, match="partial_fit does not support early_stopping"):
+        model.partial_fit(*moons, classes=[0, 1])
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, ScratchMLPClassifier])
+def test_warm_start_refuses_other_classes(estimator, iris):
+    X, y = iris
+    model = estimator(4, solver="sgd", max_iter=2, warm_start=True).fit(X, y)
+    with pytest.raises(ValueError, match="warm_start can only be used where `y` has"):
+        model.fit(X, y + 1)
+
+
+@pytest.mark.parametrize("estimator", [MLPClassifier, ScratchMLPClassifier])
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+def test_too_few_iterations_warn_of_it(estimator, solver, moons):
+    model = estimator(5, solver=solver, learning_rate="constant", alpha=1, max_iter=2)
+    with pytest.warns(ConvergenceWarning, match=r"[Ii]terations|max_iter"):
+        model.fit(*moons)
+
+
+# What is printed
+
+
+def lines(text, pattern):
+    return re.findall(pattern, text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "adam"])
+def test_both_print_an_iteration_and_its_loss(solver, moons, capsys):
+    for estimator in (MLPClassifier, ScratchMLPClassifier):
+        model = estimator(4, solver=solver, max_iter=3, verbose=2, random_state=0)
+        model.fit(*moons)
+        printed = lines(capsys.readouterr().out, r"^Iteration (\d+), loss = ([\d.]+)$")
+        assert [int(n) for n, _ in printed] == [1, 2, 3]
+        assert_allclose([float(x) for _, x in printed], model.loss_curve_, atol=1e-8)
+
+
+@pytest.mark.parametrize("solver", ["gd", "adamw", "lbfgs", "gauss_newton"])
+def test_every_solver_prints(solver, moons, capsys):
+    model = ScratchMLPClassifier(3, solver=solver, max_iter=4, verbose=2)
+    model.fit(*moons)
+    printed = lines(capsys.readouterr().out, r"^Iteration (\d+), loss = ([\d.]+)$")
+    assert [int(n) for n, _ in printed] == list(range(1, model.n_iter_ + 1))
+    assert_allclose([float(x) for _, x in printed], model.loss_curve_, atol=1e-8)
+
+
+def test_validation_scores_are_printed(moons, capsys):
+    for estimator in (MLPClassifier, ScratchMLPClassifier):
+        given = {"solver": "adam", "max_iter": 3, "verbose": 2, "early_stopping": True}
+        model = estimator(4, **given).fit(*moons)
+        printed = lines(capsys.readouterr().out, r"^Validation score: (-?[\d.]+)")
+        scores = [float(score) for score in printed]
+        assert_allclose(scores, model.validation_scores_, atol=1e-6)
+
+
+def test_verbose_1_is_throttled_but_prints_first_and_last(moons, capsys):
+    model = ScratchMLPClassifier(2, solver="gd", max_iter=2000, verbose=True)
+    model.fit(*moons)
+    printed = lines(capsys.readouterr().out, r"^Iteration (\d+), ")
+    assert len(printed) < 1000
+    assert printed[0] == "1"
+    assert printed[-1] == "2000"
+    assert len(set(printed)) == len(printed)
+
+
+def test_silence_is_the_default(moons, capsys):
+    ScratchMLPClassifier(3).fit(*moons)
+    assert capsys.readouterr() == ("", "")

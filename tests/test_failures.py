@@ -1,0 +1,334 @@
+"""Failures that explain themselves: the warnings, and the models that are left."""
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+
+from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.network import Network
+from sklearn_scratchnn.objective import Objective
+from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.solvers import SOLVERS
+
+
+def network(solver="adam", **parameters):
+    given = {"hidden_layer_sizes": 6, "max_iter": 40, "random_state": 0, "alpha": 1.0}
+    if solver == "adamw":
+        given.pop("alpha")
+    return ScratchMLPClassifier(solver=solver, **(given | parameters))
+
+
+def texts(model, *data, **given):
+    """Fit; return what `ConvergenceWarning` said."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(*data, **given)
+    assert all(w.category is ConvergenceWarning for w in caught), caught
+    return [str(w.message) for w in caught]
+
+
+def assert_whole(model, X):
+    """Whether a model is fitted and finite throughout."""
+    probabilities = model.predict_proba(X)
+    assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+    assert all(np.isfinite(a).all() for a in model.coefs_ + model.intercepts_)
+    assert model.n_iter_ == len(model.loss_curve_)
+
+
+# Divergence
+
+
+@pytest.mark.parametrize("solver", ["gd", *OPTIMIZERS])
+@pytest.mark.parametrize("rate", [1e6, 1e30])
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_any_rate_leaves_a_finite_model(
+    moons, solver, rate, early_stopping, activation
+):
+    model = network(solver, learning_rate_init=rate, learning_rate="constant")
+    model.set_params(early_stopping=early_stopping, activation=activation)
+    texts(model, *moons)
+    assert_whole(model, moons[0])
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd"])
+def test_divergence_ends_the_training_at_once_and_says_so(moons, solver):
+    model = network(solver, learning_rate_init=1e6, learning_rate="constant")
+    (text,) = texts(model, *moons)
+    n = model.n_iter_
+    assert n < 40
+    assert not math.isfinite(model.loss_curve_[-1])
+    assert np.isfinite(model.loss_curve_[:-1]).all()
+    assert f"non-finite in epoch {n}, at a learning rate of 1e+06" in text
+    for remedy in ("learning_rate_init", "max_grad_norm", "standardize"):
+        assert remedy in text
+    assert_whole(model, moons[0])
+
+
+def test_the_best_finite_parameters_are_kept(moons):
+    """Those the lowest loss was measured at; here, the first."""
+    given = {"learning_rate": "constant", "standardize": False, "dtype": "float64"}
+    model = network("gd", learning_rate_init=1e6, **given)
+    texts(model, *moons)
+    kept = model.loss_curve_[:-1].argmin()
+    assert kept == 0
+    initial = network("gd", learning_rate_init=1e-300, max_iter=1, **given)
+    texts(initial, *moons)
+    assert_array_equal(model.coefs_[0], initial.coefs_[0])
+    assert model.best_loss_ == model.loss_curve_[kept]
+
+
+def test_the_remedies_work(moons):
+    given = {"learning_rate": "constant", "max_iter": 100, "activation": "tanh"}
+    high = network("sgd", learning_rate_init=1e6, **given)
+    assert "non-finite" in texts(high, *moons)[0]
+    lower = network("sgd", learning_rate_init=0.1, **given)
+    clipped = network("sgd", learning_rate_init=1.0, max_grad_norm=1.0, **given)
+    for model in (lower, clipped):
+        assert not any("non-finite" in text for text in texts(model, *moons))
+        assert model.score(*moons) > 0.8
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("size", [1e30, 1e150, 1e200, 1e300])
+def test_raw_inputs_of_any_size(moons, solver, size):
+    """Not standardised on purpose: a finite model, and a warning with the remedy."""
+    X, y = moons[0] * size, moons[1]
+    model = network(solver, standardize=False, max_iter=5)
+    said = texts(model, X, y)
+    assert_whole(model, X)
+    assert any("standardize" in text for text in said) or model.score(X, y) > 0.6
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("size", [1e-300, 1e-150, 1e-30, 1e30, 1e150])
+def test_standardised_inputs_of_any_size(moons, solver, size):
+    model = network(solver, max_iter=100, activation="tanh")
+    texts(model, moons[0] * size, moons[1])
+    assert model.score(moons[0] * size, moons[1]) > 0.75
+
+
+# Training that ended too soon
+
+
+@pytest.mark.parametrize("solver", ["gd", "lbfgs", "gauss_newton", *OPTIMIZERS])
+def test_too_few_passes(moons, solver):
+    """The warning says how far the loss still fell, and what to change to what."""
+    model = network(solver, max_iter=4, learning_rate="constant", activation="tanh")
+    if solver in OPTIMIZERS:
+        model.set_params(learning_rate_init=0.01)
+    (text,) = texts(model, *moons)
+    assert "max_iter=4" in text
+    fell = model.loss_curve_[0] - model.loss_curve_[-1]
+    assert f"over the last 3 of them the loss still fell by {fell:.3g}" in text
+    assert f"to {model.loss_:.6g}" in text
+    assert "Raise max_iter" in text
+    if solver in OPTIMIZERS:
+        assert "Raise max_iter to 8" in text
+        assert "cosine" in text
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton", "adam"])
+def test_one_pass_alone(moons, solver):
+    model = network(solver, max_iter=1, learning_rate="constant")
+    (text,) = texts(model, *moons)
+    assert "max_iter=1" in text
+    assert "last 0" not in text
+
+
+def test_too_few_evaluations(moons):
+    (text,) = texts(network("lbfgs", max_fun=1), *moons)
+    assert "max_fun" in text
+
+
+@pytest.mark.parametrize("solver", [*OPTIMIZERS, "lbfgs"])
+def test_a_training_that_ends_as_planned_is_silent(moons, solver):
+    model = network(solver, max_iter="auto", activation="tanh", hidden_layer_sizes=3)
+    assert texts(model, *moons) == []
+    cosine = network("adam", max_iter=150, learning_rate="cosine")
+    assert texts(cosine.set_params(learning_rate_init=0.05), *moons) == []
+
+
+def test_a_training_that_converged_is_silent(moons):
+    model = network("sgd", learning_rate="constant", max_iter=2000, tol=1e-3)
+    assert texts(model, *moons) == []
+    assert model.n_iter_ < 2000
+
+
+def test_a_rate_at_the_edge_of_stability(moons, article):
+    model = ScratchMLPClassifier(**article | {"max_iter": 4000})
+    (text,) = texts(model, *moons)
+    low, high = sorted(model.loss_curve_[-2:])
+    assert f"alternates between {low:.6f} and {high:.6f}" in text
+    assert "Halve learning_rate_init" in text
+    half = model.set_params(learning_rate_init=1.0)
+    assert not any("alternates" in text for text in texts(half, *moons))
+
+
+# Nothing was learnt
+
+
+def no_better(said):
+    return any("no better than predicting the frequencies" in text for text in said)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_constant_prediction_is_not_silent(moons, solver):
+    """Labels that X says nothing about, and a penalty that leaves only biases."""
+    y = np.random.RandomState(0).permutation(moons[1])
+    if solver == "adamw":
+        model = network(solver, learning_rate_init=1e-30)
+    else:
+        model = network(solver, alpha=1e5, max_iter=300, learning_rate_init=1e-3)
+    said = texts(model, moons[0], y)
+    assert no_better(said)
+    assert "standardize=True" in said[-1]
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_what_learnt_something_is_not_blamed(moons, solver, weighted):
+    X, y = moons
+    weights = np.where(y == 1, 30.0, 1.0) if weighted else None
+    model = network(solver, max_iter=400, learning_rate_init=0.1, activation="tanh")
+    assert not no_better(texts(model, X, y, weights))
+
+
+@pytest.mark.parametrize("parameters", [{"label_smoothing": 0.2}, {"dropout": 0.6}])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_loss_that_is_raised_on_purpose_is_not_blamed(parameters, several):
+    """One row of twenty is of the second class: the frequencies' loss is low."""
+    rng = np.random.RandomState(0)
+    y = (np.arange(400) % 20 == 0).astype(int)
+    X = rng.randn(400, 2) + 8 * y[:, np.newaxis]
+    target = np.c_[y, 1 - y] if several else y
+    model = network("adam", max_iter=300, hidden_layer_sizes=20, **parameters)
+    said = texts(model, X, target)
+    assert model.score(X, target) > 0.99
+    assert not no_better(said)
+
+
+def test_labels_that_are_all_alike_have_nothing_to_learn(moons):
+    assert texts(network("lbfgs"), moons[0], np.ones((200, 2), int)) == []
+
+
+# The user's own interruption
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt in the n-th call of a method."""
+
+    def __init__(self, monkeypatch, owner, name, n):
+        self.method, self.left = getattr(owner, name), n
+        monkeypatch.setattr(owner, name, self.wrapped())
+
+    def wrapped(self):
+        def method(*args, **kwargs):
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return self.method(*args, **kwargs)
+
+        return method
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("n", [1, 2, 15])
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_an_interruption_leaves_a_fitted_model_and_goes_on(
+    moons, solver, n, early_stopping, monkeypatch
+):
+    model = network(solver, early_stopping=early_stopping, batch_size=25, max_iter=80)
+    with monkeypatch.context() as patch:
+        Interrupt(patch, Network, "backward", n)
+        with pytest.raises(KeyboardInterrupt), warnings.catch_warnings():
+            warnings.simplefilter("error")
+            model.fit(*moons)
+    assert_whole(model, moons[0])
+    assert model.n_iter_ < 80
+    if model.n_iter_ == 0:
+        assert model.loss_curve_.shape == (0,)
+
+
+@pytest.mark.parametrize("solver", ["gd", "lbfgs", "gauss_newton", "adam"])
+def test_what_is_left_is_the_best_so_far(moons, solver, monkeypatch):
+    """Not the parameters that the interrupted pass happened to be trying."""
+    given = {"activation": "tanh", "dtype": "float64", "standardize": False}
+    model = network(solver, learning_rate="constant", max_iter=30, **given)
+    with monkeypatch.context() as patch:
+        Interrupt(patch, Objective, "penalty_value", 25)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*moons)
+    assert 0 < model.n_iter_ < 30
+    lowest = int(model.loss_curve_.argmin())
+    n = lowest + (solver in ("lbfgs", "gauss_newton"))
+    assert n > 0
+    short = network(solver, learning_rate="constant", max_iter=n, **given)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        short.fit(*moons)
+    assert_allclose(model.coefs_[0], short.coefs_[0], rtol=1e-10)
+
+
+def test_the_best_by_validation_is_left_under_early_stopping(moons, monkeypatch):
+    X, y = moons
+    held_out = {"X_val": X[:50], "y_val": 1 - y[:50]}
+    model = network("gd", learning_rate_init=0.1, max_iter=30)
+    Interrupt(monkeypatch, Network, "backward", 12)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y, **held_out)
+    assert model.n_iter_ == 11
+    p = model.predict_proba(X[:50])[np.arange(50), 1 - y[:50]]
+    assert_allclose(np.log(p).mean(), model.validation_scores_.max(), rtol=1e-6)
+    assert model.validation_scores_.argmax() < 10
+
+
+def test_an_interruption_while_alpha_is_chosen(moons, monkeypatch):
+    model = ScratchMLPClassifier(5, solver="lbfgs", random_state=0)
+    with monkeypatch.context() as patch:
+        Interrupt(patch, Network, "backward", 8)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*moons)
+    assert_whole(model, moons[0])
+
+
+def test_after_an_interruption_the_model_can_be_fitted_again(moons, monkeypatch):
+    model = network("adam")
+    with monkeypatch.context() as patch:
+        Interrupt(patch, Network, "backward", 5)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(*moons)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fresh = network("adam").fit(*moons)
+        assert_array_equal(model.fit(*moons).coefs_[0], fresh.coefs_[0])
+
+
+def test_an_interruption_ends_a_search(moons, monkeypatch):
+    search = GridSearchCV(network("adam"), {"alpha": [0.1, 1.0]}, cv=2)
+    Interrupt(monkeypatch, Network, "backward", 45)
+    with pytest.raises(KeyboardInterrupt):
+        search.fit(*moons)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_another_error_leaves_the_model_as_it_was(moons, solver, monkeypatch):
+    model = network(solver)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(*moons)
+    before = vars(model).copy()
+
+    def broken(*args, **kwargs):
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(Network, "backward", broken)
+    with pytest.raises(MemoryError, match="no room"):
+        model.fit(moons[0] * 3, moons[1])
+    assert vars(model).keys() == before.keys()
+    assert all(vars(model)[name] is before[name] for name in before)
