@@ -81,7 +81,7 @@ class Fit:
         if not self.carried:
             return state
         carried = self.carried["state"]
-        same = self.carried["solver"] == self.plan.solver
+        same = self.carried.get("solver", self.plan.solver) == self.plan.solver
         if not same or carried["rule"].keys() != state["rule"].keys():
             carried |= {"rule": state["rule"], "rate_factor": 1.0}
         return carried
@@ -117,6 +117,7 @@ class Fit:
             robust=self.params.standardize == "robust",
         )
 
+    @np.errstate(all="ignore")
     def _start_from(self, coefs, intercepts):
         """Express fitted layers, which take raw inputs, in standardised ones."""
         W, b = coefs[0], intercepts[0]
@@ -258,6 +259,7 @@ class Fit:
         vars(fitted).update(self.attributes(theta))
         return fitted
 
+    @np.errstate(all="ignore")
     def attributes(self, theta):
         """Return the fitted attributes for the parameters ``theta``, as new arrays."""
         layers = ParameterVector(self.layer_sizes, theta.dtype)

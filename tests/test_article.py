@@ -67,8 +67,7 @@ def test_run_ends_in_a_two_step_cycle(long_run):
 
 def test_half_the_rate_converges(moons, article):
     settings = article | {"learning_rate_init": article["learning_rate_init"] / 2}
-    with pytest.warns(ConvergenceWarning):
-        curve = ScratchMLPClassifier(**settings).fit(*moons).loss_curve_
+    curve = ScratchMLPClassifier(**settings).fit(*moons).loss_curve_
     assert curve[-1] < LEAST_KNOWN + 5e-6
     assert np.all(np.diff(curve[-1000:]) < 0)
 
@@ -155,7 +154,6 @@ def test_exercise_of_three_classes(article):
 def test_annealed_rate_ends_the_cycle(moons, article):
     """From the article's own rate down to nothing: no oscillation, a lower loss."""
     settings = article | {"learning_rate": "cosine"}
-    with pytest.warns(ConvergenceWarning):
-        curve = ScratchMLPClassifier(**settings).fit(*moons).loss_curve_
+    curve = ScratchMLPClassifier(**settings).fit(*moons).loss_curve_
     assert curve[-1] < LEAST_KNOWN + 5e-5
     assert np.abs(np.diff(curve[-100:])).max() < 1e-9

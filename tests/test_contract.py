@@ -86,7 +86,13 @@ CONFIGURATIONS = [
             "n_features_in_after_fitting",
         ),
     ),
-    (ScratchMLPClassifier(5, alpha=1.0, warm_start=True, max_iter=200), {}),
+    (
+        ScratchMLPClassifier(5, alpha=1.0, warm_start=True, max_iter=200),
+        failing(
+            "a second fit goes on from the first",
+            "classifiers_multilabel_representation_invariance",
+        ),
+    ),
     (
         ScratchMLPClassifier(5, alpha=1.0, class_weight="balanced", max_iter=50),
         failing("several labels a row have no class to weigh", *MULTILABEL),
