@@ -254,7 +254,7 @@ class ScratchMLPClassifier(
     >>> from sklearn.datasets import make_moons
     >>> from sklearn_scratchnn import ScratchMLPClassifier
     >>> X, y = make_moons(200, noise=0.2, random_state=0)
-    >>> model = ScratchMLPClassifier((3,), activation="tanh", random_state=0).fit(X, y)
+    >>> model = ScratchMLPClassifier((10,), alpha=0.1, random_state=0).fit(X, y)
     >>> model.predict(X[:3])
     array([1, 0, 0])
     >>> bool(model.score(X, y) > 0.9)
