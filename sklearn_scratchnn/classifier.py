@@ -256,7 +256,7 @@ class ScratchMLPClassifier(
     >>> X, y = make_moons(200, noise=0.2, random_state=0)
     >>> model = ScratchMLPClassifier((10,), alpha=0.1, random_state=0).fit(X, y)
     >>> model.predict(X[:3])
-    array([1, 0, 0])
+    array([0, 1, 1])
     >>> bool(model.score(X, y) > 0.9)
     True
     """
