@@ -24,6 +24,8 @@ from .stopping import Patience
 from .threads import blas_threads
 from .training import Training
 
+MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
+
 
 class Fit:
     """The parts of one training, made from an estimator's parameters and its data.
@@ -262,14 +264,7 @@ class Fit:
     @np.errstate(all="ignore")
     def attributes(self, theta):
         """Return the fitted attributes for the parameters ``theta``, as new arrays."""
-        layers = ParameterVector(self.layer_sizes, theta.dtype)
-        np.copyto(layers.theta, theta)
-        raw = np.result_type(self.sample.X.dtype, self.plan.dtype)
-        coefs = [W.astype(raw) for W in layers.weights]
-        intercepts = [b.astype(raw) for b in layers.biases]
-        if self.standardizer is not None:
-            W, b = self.standardizer.fold(layers.weights[0], layers.biases[0])
-            coefs[0], intercepts[0] = W.astype(raw), b.astype(raw)
+        coefs, intercepts = self._raw_layers(theta)
         history = self.training.history.arrays()
         return {
             "classes_": self.classes,
@@ -284,6 +279,22 @@ class Fit:
             "alpha_path_": self.alpha_path,
             **self._curves(history),
         }
+
+    def _raw_layers(self, theta):
+        """Return new arrays of the layers for raw inputs.
+
+        They are float32 where X and the training are, unless columns are so small, or
+        weights so large, that a product of two would leave its range.
+        """
+        layers = ParameterVector(self.layer_sizes, theta.dtype)
+        np.copyto(layers.theta, theta)
+        coefs, intercepts = list(layers.weights), list(layers.biases)
+        if self.standardizer is not None:
+            coefs[0], intercepts[0] = self.standardizer.fold(coefs[0], intercepts[0])
+        raw = np.result_type(self.sample.X.dtype, self.plan.dtype)
+        if max(np.abs(a).max() for a in coefs + intercepts) > MOST_IN_FLOAT32:
+            raw = np.result_type(raw, np.float64)
+        return [W.astype(raw) for W in coefs], [b.astype(raw) for b in intercepts]
 
     def _present_loss(self):
         """Return the objective where no pass was made: the start was the end."""
