@@ -102,7 +102,8 @@ def test_workers_take_read_only_memory_maps(iris):
         got = cross_validate(model, X, y, cv=2, return_estimator=True)
     expected = cross_validate(model, X, y, cv=2, return_estimator=True)
     for fitted, fitted_expected in zip(got["estimator"], expected["estimator"]):
-        assert_array_equal(fitted.coefs_[0], fitted_expected.coefs_[0])
+        # Workers have fewer BLAS threads, which sum in another order.
+        assert_allclose(fitted.coefs_[0], fitted_expected.coefs_[0], rtol=1e-10)
 
 
 def test_an_ensemble_with_workers(iris, backend):
