@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from .backend import logistic
+from .backend import finite_exp, logistic, one_and_two
 
 
 class Activation(ABC):
@@ -65,13 +65,22 @@ class Tanh(Activation):
     name = "tanh"
 
     def apply(self, z, out, scratch):
-        """Write tanh z."""
-        np.tanh(z, out=out)
+        """Write tanh z = 1 - 2 / (1 + exp 2z).
+
+        In float64 NumPy's exp takes less than half the time of its tanh.
+        """
+        one, two = one_and_two(z)
+        np.multiply(z, two, out)
+        finite_exp(out, out)
+        np.add(out, one, out)
+        np.divide(two, out, out)
+        np.subtract(one, out, out)
 
     def derivative(self, z, a, out, scratch):
         """Write 1 - a^2."""
-        np.square(a, out=out)
-        np.subtract(1, out, out=out)
+        one, _ = one_and_two(a)
+        np.square(a, out)
+        np.subtract(one, out, out)
 
 
 class Logistic(Activation):

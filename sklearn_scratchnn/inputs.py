@@ -5,11 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 from sklearn.utils import column_or_1d
-from sklearn.utils.multiclass import (
-    check_classification_targets,
-    type_of_target,
-    unique_labels,
-)
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
 from ._compat import _check_sample_weight
@@ -99,7 +95,7 @@ def _checked(estimator, X, y, reset):
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     check_classification_targets(y)
-    if type_of_target(y) == "multiclass-multioutput":
+    if y.ndim == 2 and type_of_target(y) == "multiclass-multioutput":
         raise ValueError(
             "Unknown label type: y has several columns with more than two classes; "
             "y must hold one label a row, or a matrix of zeros and ones."
@@ -149,7 +145,7 @@ def find_classes(y, weights):
     """
     if y.ndim == 2:
         return np.arange(y.shape[1])
-    classes = unique_labels(y if weights is None else y[weights > 0])
+    classes = np.unique(y if weights is None else y[weights > 0])
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only, {classes.tolist()}, in the rows of positive "

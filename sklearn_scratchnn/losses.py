@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from .backend import logistic
+from .backend import add_outer, logistic
 
 
 class Loss(ABC):
@@ -30,7 +30,7 @@ class Loss(ABC):
         """Return what an encoded label is replaced by, along the last axis."""
 
     @abstractmethod
-    def value_and_delta(self, z, Y, weight, scratch, row):
+    def value_and_delta(self, z, Y, weight, ws):
         """Return the weighted loss of a batch; turn z into delta = dC/dz in place.
 
         Parameters
@@ -41,9 +41,8 @@ class Loss(ABC):
             Targets times weight.
         weight : ndarray of shape (B,)
             All positive.
-        scratch : ndarray of shape (K, B)
-        row : ndarray of shape (B,)
-            Scratch.
+        ws : Workspace
+            Of which ``columns``, (K, B), and the rows, (B,), are overwritten.
 
         Returns
         -------
@@ -97,18 +96,19 @@ class SoftmaxCrossEntropy(Loss):
         np.fill_diagonal(table, 1 - label_smoothing + label_smoothing / n_outputs)
         return table
 
-    def value_and_delta(self, z, Y, weight, scratch, row):
+    def value_and_delta(self, z, Y, weight, ws):
         """Return sum_b w_b log sum_k exp z_kb - sum_kb Y_kb z_kb; z becomes w p - Y."""
-        np.maximum.reduce(z, axis=0, out=row)
-        z -= row
-        value = -np.vdot(Y, z)
-        np.exp(z, out=z)
-        np.add.reduce(z, axis=0, out=row)
-        weighted = np.divide(row, weight, out=scratch[0])
-        z /= weighted                                   # L1  w p = w softmax(z)
-        np.log(row, out=row)
-        value += np.dot(weight, row)                    # L2  C = -sum_k Y_k log p_k
-        z -= Y                                          # L3  delta = dC/dz = p - Y
+        row, ones = ws.row, ws.output_ones
+        np.maximum.reduce(z, 0, None, row)
+        add_outer(ones, row, z, -1.0)
+        value = -Y.ravel().dot(z.ravel())
+        np.exp(z, z)
+        ones.dot(z, row)
+        weighted = np.divide(row, weight, ws.second_row)
+        np.divide(z, weighted, z)                       # L1  w p = w softmax(z)
+        np.log(row, row)
+        value += weight.dot(row)                        # L2  C = -sum_k Y_k log p_k
+        np.subtract(z, Y, z)                            # L3  delta = dC/dz = p - Y
         return value
 
     def row_losses(self, z, Y):
@@ -116,11 +116,17 @@ class SoftmaxCrossEntropy(Loss):
         return -np.sum(Y * self.log_probabilities(z), axis=0)
 
     def curvature_roots(self, p):
-        """Yield sqrt(p_j) (e_j - p): their squares sum to diag(p) - p p^T."""
-        for j, p_j in enumerate(p):
-            root = -p
-            root[j] += 1
-            root *= np.sqrt(p_j)
+        """Yield the K - 1 columns of the Cholesky factor of diag(p) - p p^T.
+
+        Column j is sqrt(p_j s / (p_j + s)) (e_j - p_{>j} / s), with s the sum of the
+        p_k behind j (Tanabe and Sagae, 1992, theorem 1).
+        """
+        tails = np.cumsum(p[::-1], axis=0)[::-1]
+        tails = np.maximum(tails, np.finfo(p.dtype).tiny)
+        for j, (p_j, s) in enumerate(zip(p[:-1], tails[1:])):
+            root = np.zeros_like(p)
+            root[j] = np.sqrt(p_j * (s / tails[j]))
+            np.multiply(p[j + 1 :] / s, -root[j], out=root[j + 1 :])
             yield root
 
     def probabilities(self, z):
@@ -168,12 +174,12 @@ class LogisticCrossEntropy(Loss):
         """Absent and present, each drawn towards one half by the smoothing."""
         return np.array([label_smoothing / 2, 1 - label_smoothing / 2])
 
-    def value_and_delta(self, z, Y, weight, scratch, row):
+    def value_and_delta(self, z, Y, weight, ws):
         """Return sum_kb (w_b softplus(z_kb) - Y_kb z_kb); z becomes w p - Y."""
-        value = -np.vdot(Y, z)
-        np.logaddexp(z, 0, out=scratch)
-        scratch *= weight
-        value += np.add.reduce(scratch, axis=None)      # L2  C
+        value = -Y.ravel().dot(z.ravel())
+        softplus = np.logaddexp(z, 0, out=ws.columns)
+        softplus *= weight
+        value += np.add.reduce(softplus, axis=None)     # L2  C
         logistic(z, z)                                  # L1  p = s(z)
         z *= weight
         z -= Y                                          # L3  delta = dC/dz = p - Y

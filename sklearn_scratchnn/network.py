@@ -17,10 +17,11 @@ The loss hands in delta_L = p - Y. Written with rows, as most texts have it, F1 
 """
 
 import math
+from functools import partial
 
 import numpy as np
 
-from .backend import as_array, first_gradient, first_layer
+from .backend import add_outer, as_array, first_gradient, first_layer
 
 
 class Workspace:
@@ -72,9 +73,10 @@ class Workspace:
         self.logits = array("logits", K, n_rows)
         self.targets = array("targets", K, n_rows)
         self.columns = array("columns", K, n_rows)
-        self.row = array("row", n_rows)
-        self.ones = array("ones", n_rows)
-        self.ones.fill(1)
+        self.row, self.second_row = array("row", n_rows), array("second row", n_rows)
+        self.ones, self.output_ones = array("ones", n_rows), array("output ones", K)
+        for ones in self.ones, self.output_ones:
+            ones.fill(1)
 
     def head(self, n_rows):
         """Return the workspace of a smaller batch, in the same memory."""
@@ -122,8 +124,9 @@ class Network:
         self.activations = tuple(activations)
         self.loss = loss
         self.last = len(self.activations)
-        self._transposed = [W.T for W in self.weights]
-        self._bias_columns = [b[:, np.newaxis] for b in self.biases]    # (fan_out, 1)
+        # W_l^T a; the first layer's a is X^T.
+        self._times = [partial(first_layer, self.weights[0].T)]
+        self._times += [W.T.dot for W in self.weights[1:]]
 
     def workspace(self, n_rows, dropout=False):
         """Return a `Workspace` for batches of at most ``n_rows`` rows."""
@@ -136,25 +139,19 @@ class Network:
 
         ``draw_mask``, given in training with dropout alone, fills a mask of F3.
         """
-        a = None
+        a, ones = X, ws.ones
         for l, f in enumerate(self.activations):
             z, out = ws.inputs[l], ws.outputs[l]                        # (fan_out, B)
-            self._affine(l, X, a, out=z)                                # F1
+            self._times[l](a, z)
+            add_outer(self.biases[l], ones, z)                          # F1
             f.apply(z, out, ws.scratch[l])                              # F2
             a = out
             if draw_mask is not None:
                 draw_mask(ws.masks[l])
                 a = np.multiply(out, ws.masks[l], out=ws.dropped[l])    # F3
-        self._affine(self.last, X, a, out=ws.logits)                    # F1
+        self._times[-1](a, ws.logits)
+        add_outer(self.biases[-1], ones, ws.logits)                     # F1
         return ws.logits
-
-    def _affine(self, l, X, a, out):
-        """Write W^T a + b into ``out``; the first layer's a is X^T."""
-        if l == 0:
-            first_layer(self._transposed[0], X, out)
-        else:
-            np.dot(self._transposed[l], a, out)
-        out += self._bias_columns[l]
 
     def backward(self, X, ws, gradient, draw_mask=None):
         """Write dC/dtheta into ``gradient``, a ParameterVector; spends ``ws``.
@@ -164,20 +161,20 @@ class Network:
         a = ws.outputs if draw_mask is None else ws.dropped
         delta = ws.logits                                               # (K, B)
         for l in range(self.last, 0, -1):
-            np.dot(a[l - 1], delta.T, out=gradient.weights[l])          # B1
-            np.dot(delta, ws.ones, out=gradient.biases[l])              # B2
+            a[l - 1].dot(delta.T, gradient.weights[l])                  # B1
+            delta.dot(ws.ones, gradient.biases[l])                      # B2
             delta = self._delta_below(l, delta, ws, draw_mask)          # B3, B4
         first_gradient(X, delta, out=gradient.weights[0])               # B1
-        np.dot(delta, ws.ones, out=gradient.biases[0])                  # B2
+        delta.dot(ws.ones, gradient.biases[0])                          # B2
 
     def _delta_below(self, l, delta, ws, draw_mask=None):
         """Return delta_{l-1} from delta_l; the output of layer l - 1 becomes its f'."""
         z, a, below = ws.inputs[l - 1], ws.outputs[l - 1], ws.deltas[l - 1]
-        np.dot(self.weights[l], delta, out=below)                       # B3
+        self.weights[l].dot(delta, below)                               # B3
         if draw_mask is not None:
             below *= ws.masks[l - 1]
         self.activations[l - 1].derivative(z, a, a, ws.scratch[l - 1])
-        below *= a                                                      # B4
+        np.multiply(below, a, below)                                    # B4
         return below
 
     def value_and_gradient(self, X, Y, weight, ws, gradient, draw_mask=None):
@@ -186,7 +183,7 @@ class Network:
         ``Y``, of shape (K, B), holds targets times ``weight``.
         """
         z = self.forward(X, ws, draw_mask)
-        value = self.loss.value_and_delta(z, Y, weight, ws.columns, ws.row)
+        value = self.loss.value_and_delta(z, Y, weight, ws)
         self.backward(X, ws, gradient, draw_mask)
         return value
 
@@ -213,4 +210,4 @@ class Network:
         delta = ws.logits
         for l in range(self.last, 0, -1):
             delta = self._delta_below(l, delta, ws)                     # B3, B4
-        return np.dot(self.weights[0], delta)                           # B3
+        return self.weights[0].dot(delta)                               # B3

@@ -10,6 +10,7 @@ does not grow with the number of rows.
 
 import numpy as np
 
+from .backend import add_scaled
 from .parameters import ParameterVector
 
 
@@ -54,7 +55,6 @@ class Objective:
         self.workspace = network.workspace(self.block_rows, draw_mask is not None)
         self.gradient = ParameterVector(parameters.layer_sizes, self.dtype)
         self._part = None
-        self._penalty_term = np.empty_like(self.gradient.penalised)
         self._uniform = {}
         self._only_block = None
 
@@ -62,14 +62,15 @@ class Objective:
 
     def value_and_gradient(self):
         """Return C(theta); write dC/dtheta into ``gradient.theta``."""
-        value, total = 0.0, self.gradient
-        for part, (X, Y, weight, ws) in enumerate(self.blocks()):
-            into = total if part == 0 else self._block_gradient()
+        value, into = 0.0, self.gradient
+        for X, Y, weight, ws in self.blocks():
             value += self.network.value_and_gradient(
                 X, Y, weight, ws, into, self.draw_mask
             )
-            if part:
-                total.theta += into.theta
+            if into is not self.gradient:
+                self.gradient.theta += into.theta
+            elif self.block_rows < self.n_samples:
+                into = self._block_gradient()
         self.add_penalty_gradient()
         return value + self.penalty_value()
 
@@ -78,9 +79,7 @@ class Objective:
         value = 0.0
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
-            value += self.network.loss.value_and_delta(
-                z, Y, weight, ws.columns, ws.row
-            )
+            value += self.network.loss.value_and_delta(z, Y, weight, ws)
         return value + self.penalty_value()
 
     def row_losses(self):
@@ -127,16 +126,16 @@ class Objective:
     def add_penalty_gradient(self):
         """Add alpha/n W to the gradient."""
         if self.penalty:
-            penalised = self.parameters.penalised
-            np.multiply(penalised, self.penalty, out=self._penalty_term)
-            self.gradient.penalised += self._penalty_term
+            add_scaled(
+                self.parameters.penalised, self.penalty, self.gradient.penalised
+            )
 
     def penalty_value(self):
         """Return alpha / (2 n) |W|^2."""
         if not self.penalty:
             return 0.0
         W = self.parameters.penalised
-        return 0.5 * self.penalty * np.dot(W, W)
+        return 0.5 * self.penalty * W.dot(W)
 
     # Minibatches ------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .backend import add_scaled
+
 PIECE = 16_384  # parameters at a time: five float32 arrays of them fit a 512 kB cache
 
 
@@ -65,16 +67,15 @@ class SGD(Optimizer):
 
     def step(self, theta, gradient, state, rate, n_weights):
         """Update in place."""
-        gradient *= rate
         if self.momentum:
             v = state["v"]
             v *= self.momentum
-            v -= gradient
+            add_scaled(gradient, -rate, v)
             if not self.nesterovs_momentum:
                 theta += v
                 return
-            theta += self.momentum * v
-        theta -= gradient
+            add_scaled(v, self.momentum, theta)
+        add_scaled(gradient, -rate, theta)
 
 
 @dataclass(frozen=True)
@@ -122,8 +123,7 @@ class Adam(Optimizer):
         np.sqrt(v, out=g)
         g += epsilon
         np.divide(m, g, out=g)
-        g *= factor
-        theta -= g
+        add_scaled(g, -factor, theta)
 
 
 @dataclass(frozen=True)

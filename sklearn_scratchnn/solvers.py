@@ -27,6 +27,9 @@ class Answer(Enum):
     STOP = 2
 
 
+GO_ON, PLATEAU, STOP = Answer
+
+
 class Outcome(Enum):
     """Why a solver returned."""
 
@@ -111,7 +114,7 @@ class GradientDescent(Solver):
     def run(self, objective, state, on_epoch):
         """Descend; see `Solver.run`. The norm is that of a pass's first gradient."""
         one_pass = self._stochastic_pass if self.stochastic else self._full_pass
-        answer = state.pop("answer", Answer.GO_ON)
+        answer = state.pop("answer", GO_ON)
         while (outcome := self._outcome(state, answer)) is None:
             loss, rate, state["norm"] = one_pass(objective, state)
             state["epoch"] += 1
@@ -120,11 +123,11 @@ class GradientDescent(Solver):
 
     def _outcome(self, state, answer):
         """Return why to end after a pass, or None; lower the rate at a plateau."""
-        if answer is Answer.STOP:
+        if answer is STOP:
             return Outcome.STOPPED
-        if answer is Answer.PLATEAU and not self._lower_rate(state):
+        if answer is PLATEAU and not self._lower_rate(state):
             return Outcome.CONVERGED
-        if not self.stochastic and state["norm"] <= self.tol:
+        if self.batch_size is None and state["norm"] <= self.tol:
             return Outcome.CONVERGED
         return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
 
@@ -156,13 +159,14 @@ class GradientDescent(Solver):
 
     def _update(self, objective, state, n_updates, measure=False):
         """Make one update; return the gradient's norm, where needed, and the rate."""
-        gradient, norm = objective.gradient.theta, None
-        rate = self.rate * state["rate_factor"]
-        rate = self.schedule.rate(rate, state["updates"], n_updates)
-        if measure or self.max_grad_norm is not None:
-            norm = math.sqrt(np.dot(gradient, gradient))
-        if self.max_grad_norm is not None and norm > self.max_grad_norm:
-            gradient *= self.max_grad_norm / norm
+        gradient, most, norm = objective.gradient.theta, self.max_grad_norm, None
+        rate = self.schedule.rate(
+            self.rate * state["rate_factor"], state["updates"], n_updates
+        )
+        if measure or most is not None:
+            norm = math.sqrt(gradient.dot(gradient))
+        if most is not None and norm > most:
+            gradient *= most / norm
         self.rule.step(
             objective.theta, gradient, state["rule"], rate, objective.n_weights
         )
@@ -186,7 +190,7 @@ class LBFGS(Solver):
         from scipy.optimize import minimize
 
         theta, gradient = objective.theta, objective.gradient.theta
-        answer = Answer.GO_ON
+        answer = GO_ON
 
         def value_and_gradient(x):
             np.copyto(theta, x, casting="same_kind")
@@ -197,9 +201,9 @@ class LBFGS(Solver):
             nonlocal answer
             np.copyto(theta, intermediate_result.x, casting="same_kind")
             state["epoch"] += 1
-            norm = math.sqrt(np.dot(gradient, gradient))
+            norm = math.sqrt(gradient.dot(gradient))
             answer = on_epoch(float(intermediate_result.fun), 1.0, norm)
-            if answer is not Answer.GO_ON:
+            if answer is not GO_ON:
                 raise StopIteration
 
         result = minimize(
@@ -218,9 +222,9 @@ class LBFGS(Solver):
             },
         )
         np.copyto(theta, result.x, casting="same_kind")
-        if answer is Answer.STOP:
+        if answer is STOP:
             return Outcome.STOPPED
-        if answer is Answer.PLATEAU or result.status == 0:
+        if answer is PLATEAU or result.status == 0:
             return Outcome.CONVERGED
         return Outcome.EXHAUSTED if result.status == 1 else Outcome.STUCK
 
@@ -243,14 +247,14 @@ class GaussNewton(Solver):
         theta, gradient = objective.theta, objective.gradient.theta
         loss, G = curvature(objective)
         state.setdefault("damping", 1e-3 * float(G.diagonal().max()))
-        answer = state.pop("answer", Answer.GO_ON)
+        answer = state.pop("answer", GO_ON)
         while (outcome := self._outcome(state, answer)) is None:
             if not self._step(objective, state, loss, G):
                 return Outcome.CONVERGED
             previous = loss
             loss, G = curvature(objective)
             state["epoch"] += 1
-            state["norm"] = math.sqrt(np.dot(gradient, gradient))
+            state["norm"] = math.sqrt(gradient.dot(gradient))
             least = 64 * np.finfo(theta.dtype).eps * abs(loss)
             state["settled"] = bool(previous - loss <= least)
             answer = on_epoch(loss, 1.0, state["norm"])
@@ -262,9 +266,9 @@ class GaussNewton(Solver):
 
     def _outcome(self, state, answer):
         """Return why to end after a pass, or None."""
-        if answer is Answer.STOP:
+        if answer is STOP:
             return Outcome.STOPPED
-        if answer is Answer.PLATEAU or state["norm"] <= self.tol or state["settled"]:
+        if answer is PLATEAU or state["norm"] <= self.tol or state["settled"]:
             return Outcome.CONVERGED
         return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
 

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .solvers import Answer
+from .solvers import GO_ON, PLATEAU, STOP
 from .stopping import Best
 
 LARGE = 1e6  # parameters of this size are looked at twice
@@ -36,24 +36,27 @@ class History:
 
     def __init__(self, validated):
         self.names = [c for c in COLUMNS if validated or "validation" not in c]
-        self.rows = []
+        # One flat list: the garbage collector would visit a tuple or list per row.
+        self.values = []
 
     def __len__(self):
-        return len(self.rows)
+        return len(self.values) // len(self.names)
+
+    def append(self, *row):
+        """Add a row."""
+        self.values += row
 
     def column(self, name):
         """Return a column as a list."""
-        i = self.names.index(name)
-        return [row[i] for row in self.rows]
+        return self.values[self.names.index(name) :: len(self.names)]
 
     def last(self, name):
         """Return the last entry of a column."""
-        return self.rows[-1][self.names.index(name)]
+        return self.values[self.names.index(name) - len(self.names)]
 
     def arrays(self):
         """Return a dict of equally long arrays."""
-        columns = zip(*self.rows) if self.rows else [()] * len(self.names)
-        return {n: np.array(column) for n, column in zip(self.names, columns)}
+        return {name: np.array(self.column(name)) for name in self.names}
 
 
 class Training:
@@ -107,7 +110,7 @@ class Training:
         self.theta = objective.theta
         self.history = History(validation is not None)
         self.outcome, self.diverged = None, False
-        self.answer = Answer.GO_ON
+        self.answer = GO_ON
         self.best = Best(self.theta) if validation is not None else None
         self.keep_best = keep_best and validation is not None
         self.lowest = Best(self.theta)
@@ -133,24 +136,24 @@ class Training:
 
     def on_epoch(self, loss, rate, gradient_norm):
         """Write a pass down, keep what is best, and answer the solver."""
-        loss, gradient_norm = float(loss), float(gradient_norm)
-        epoch = self.first_epoch + len(self.history) + 1
+        loss, history = float(loss), self.history
+        epoch = self.first_epoch + len(history) + 1
         held_out = () if self.validation is None else self.validation()
         seconds = perf_counter() - self._started
-        self.history.rows.append((epoch, loss, *held_out, rate, gradient_norm, seconds))
-        self.diverged = not math.isfinite(loss)
-        if self.diverged:
-            self.answer = Answer.STOP
-            return self.answer
+        history.append(epoch, loss, *held_out, rate, float(gradient_norm), seconds)
+        if not math.isfinite(loss):
+            self.diverged, self.answer = True, STOP
+            return STOP
         score = held_out[1] if held_out else None
         self._keep(epoch, loss, score)
         if self.verbose:
             self._print_throttled()
-        judged = -loss if score is None else score
-        plateau = self.patience is not None and self.patience.plateau(judged)
-        self.answer = Answer.PLATEAU if plateau else Answer.GO_ON
+        self.answer = GO_ON
+        if self.patience is not None:
+            if self.patience.plateau(-loss if score is None else score):
+                self.answer = PLATEAU
         if self.observe is not None and self.observe(self):
-            return Answer.STOP
+            return STOP
         return self.answer
 
     def result(self):
@@ -180,12 +183,14 @@ class Training:
 
     def _keep(self, epoch, loss, score):
         """Copy parameters: never aliases, which a later pass would change."""
+        lowest = self.lowest
         if not self.solver.reports_before_step:
-            self.lowest.offer(-loss, epoch, self.theta)
-        elif -loss > self.lowest.score:
-            self.lowest.score, self.lowest.epoch = -loss, epoch
-            self.lowest.theta, self._entering = self._entering, self.lowest.theta
-        np.copyto(self._entering, self.theta)
+            lowest.offer(-loss, epoch, self.theta)
+        else:
+            if -loss > lowest.score:
+                lowest.score, lowest.epoch = -loss, epoch
+                lowest.theta, self._entering = self._entering, lowest.theta
+            self._entering[:] = self.theta
         if score is not None:
             self.best.offer(score, epoch, self.theta)
 

@@ -82,3 +82,13 @@ def test_curvature_of_a_network_is_gauss_newton(objective_of, loss, activation):
     assert_allclose(G, expected, rtol=1e-6, atol=1e-8)
     assert_allclose(G, G.T, rtol=1e-12, atol=1e-15)
     assert np.linalg.eigvalsh(G).min() > -1e-12
+
+
+@pytest.mark.parametrize("p", [[0.2, 0.5, 0.3], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+def test_curvature_roots_of_the_softmax(p):
+    """Their squares sum to diag(p) - p p^T, also where probabilities are zero."""
+    p = np.array(p)
+    loss = LOSSES["softmax_cross_entropy"]
+    roots = np.column_stack(list(loss.curvature_roots(p[:, np.newaxis])))
+    assert roots.shape == (3, 2)
+    assert_allclose(roots @ roots.T, np.diag(p) - np.outer(p, p), atol=1e-15)

@@ -15,9 +15,9 @@ import sklearn_scratchnn
 PACKAGE = Path(sklearn_scratchnn.__file__).parent
 
 ROOMS = [  # from the ground up; a module knows those of the floors below its own
-    "version backend parameters optimizers schedules stopping standardize threads "
-    "tasks gradient_check curves figures _compat",
-    "activations losses rows inputs",
+    "version backend parameters schedules stopping standardize threads tasks "
+    "gradient_check curves figures _compat",
+    "activations losses optimizers rows inputs",
     "network",
     "objective",
     "curvature",
