@@ -54,9 +54,15 @@ def make_network(parameters, activations, loss_name):
 
 
 def block_rows(layer_sizes, dtype, n_rows):
-    """Return how many rows' buffers fill `BLOCK_BYTES`, at most ``n_rows``."""
+    """Return how many rows' buffers fill `BLOCK_BYTES`, at most ``n_rows``.
+
+    Not so many that the units of a layer lie a multiple of 4096 bytes apart, and all
+    of them in the same few lines of the cache: that costs half of the speed.
+    """
     width = layer_sizes[0] + 2 * sum(layer_sizes[1:-1]) + 4 * layer_sizes[-1]
-    return min(n_rows, max(64, BLOCK_BYTES // (width * np.dtype(dtype).itemsize)))
+    rows = max(64, BLOCK_BYTES // (width * np.dtype(dtype).itemsize))
+    aliased = rows * np.dtype(dtype).itemsize % 4096 == 0
+    return min(n_rows, rows - 16 if aliased else rows)
 
 
 def make_objective(

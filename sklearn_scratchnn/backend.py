@@ -6,6 +6,9 @@ Everything else in the core is spelled the same way by NumPy and by PyTorch.
 import numpy as np
 from scipy.linalg.blas import daxpy, dger, saxpy, sger
 
+# Numbers up to which OpenBLAS adds in the calling thread. SciPy's copy of it has threads
+# of its own, which would wait for NumPy's: at every batch, for longer than it takes.
+ONE_THREAD = 8192
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _ONE_AND_TWO = {t: (np.array(1, t), np.array(2, t)) for t in FLOATS}
 _LARGEST_EXPONENT = {t: np.array(np.log(np.finfo(t).max) // 1, t) for t in FLOATS}
@@ -76,7 +79,13 @@ def add_scaled(x, scale, out):
     BLAS's axpy goes over them once where a product and a sum of NumPy's go twice, and
     is called for less.
     """
-    _AXPY[out.dtype](x, out, len(x), scale)
+    axpy, n = _AXPY[out.dtype], len(x)
+    if n <= ONE_THREAD:
+        axpy(x, out, n, scale)
+        return
+    for start in range(0, n, ONE_THREAD):
+        piece = slice(start, start + ONE_THREAD)
+        axpy(x[piece], out[piece], min(ONE_THREAD, n - start), scale)
 
 
 def add_outer(u, v, out, scale=1.0):
@@ -85,7 +94,18 @@ def add_outer(u, v, out, scale=1.0):
     Where u or v is all ones, that is a broadcast sum; BLAS's ger takes half the time.
     The numbers among the arguments are steps, and leave to overwrite.
     """
-    _GER[out.dtype](scale, v, u, 1, 1, out.T, 1, 1, 1)
+    ger = _GER[out.dtype]
+    if out.size <= ONE_THREAD:
+        ger(scale, v, u, 1, 1, out.T, 1, 1, 1)
+        return
+    n_rows = ONE_THREAD // len(v)
+    if n_rows == 0:
+        for factor, row in zip(u, out):
+            add_scaled(v, scale * factor, row)
+        return
+    for start in range(0, len(u), n_rows):
+        rows = slice(start, start + n_rows)
+        ger(scale, v, u[rows], 1, 1, out[rows].T, 1, 1, 1)
 
 
 def gather(array, indices, axis, out):

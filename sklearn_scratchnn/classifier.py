@@ -169,8 +169,8 @@ class ScratchMLPClassifier(
         Class labels; for several labels a row, the numbers of the columns of y.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights, for raw inputs: float32 where X and the training are (and none is above
-        1e18), else float64.
+        Weights, for raw inputs: float32 where X is (and none is above 1e18), else
+        float64.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Biases.

@@ -283,17 +283,18 @@ class Fit:
     def _raw_layers(self, theta):
         """Return new arrays of the layers for raw inputs.
 
-        They are float32 where X and the training are, unless columns are so small, or
-        weights so large, that a product of two would leave its range.
+        They are float32 where X is, unless columns are so small, or weights so large,
+        that a product of two would leave its range.
         """
         layers = ParameterVector(self.layer_sizes, theta.dtype)
         np.copyto(layers.theta, theta)
         coefs, intercepts = list(layers.weights), list(layers.biases)
         if self.standardizer is not None:
             coefs[0], intercepts[0] = self.standardizer.fold(coefs[0], intercepts[0])
-        raw = np.result_type(self.sample.X.dtype, self.plan.dtype)
-        if max(np.abs(a).max() for a in coefs + intercepts) > MOST_IN_FLOAT32:
-            raw = np.result_type(raw, np.float64)
+        largest = max(np.abs(a).max() for a in coefs + intercepts)
+        dtype = self.sample.X.dtype
+        narrow = dtype.kind == "f" and dtype.itemsize <= 4
+        raw = np.float32 if narrow and largest <= MOST_IN_FLOAT32 else np.float64
         return [W.astype(raw) for W in coefs], [b.astype(raw) for b in intercepts]
 
     def _present_loss(self):

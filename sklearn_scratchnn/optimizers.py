@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .backend import add_scaled
+from .backend import ONE_THREAD, add_scaled
 
-PIECE = 16_384  # parameters at a time: five float32 arrays of them fit a 512 kB cache
+PIECE = ONE_THREAD  # parameters at a time: five arrays of them fit a 512 kB cache
 
 
 class Optimizer(ABC):

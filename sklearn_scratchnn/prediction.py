@@ -20,11 +20,12 @@ class Predictor:
         One name per hidden layer.
     out_activation : str
     X : ndarray or CSR matrix of shape (n_samples, n_features)
-        What is computed is computed in the wider of its dtype and that of ``coefs``.
+        What is computed is float32 where it and ``coefs`` are, else float64.
     """
 
     def __init__(self, coefs, intercepts, activations, out_activation, X):
-        dtype = np.result_type(X.dtype, *coefs)
+        wider = np.result_type(X.dtype, *coefs)
+        dtype = np.dtype(np.float32 if wider == np.float32 else np.float64)
         loss = next(l for l in LOSSES.values() if l.out_activation == out_activation)
         self.network = Network(
             [W.astype(dtype, copy=False) for W in coefs],

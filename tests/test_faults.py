@@ -228,8 +228,11 @@ def test_l_bfgs_has_curves_prints_stops_early_and_trains_in_float32(moons, capsy
     ours = ScratchMLPClassifier(4, dtype="float32", random_state=0, **given).fit(X, y)
     assert "Iteration 1, loss = " in capsys.readouterr().out
     assert len(ours.loss_curve_) == len(ours.validation_scores_) == ours.n_iter_
-    assert {W.dtype for W in ours.coefs_ + ours.intercepts_} == {np.dtype(np.float32)}
-    assert ours.predict_proba(X).dtype == np.float32
+    default = ScratchMLPClassifier(4, solver="lbfgs", random_state=0).fit(X, y)
+    for model in (ours, default):
+        layers = model.coefs_ + model.intercepts_
+        assert {W.dtype for W in layers} == {np.dtype(np.float32)}
+        assert model.predict_proba(X).dtype == np.float32
 
 
 def test_partial_fit_counts_and_honours_a_changed_rate(moons):
