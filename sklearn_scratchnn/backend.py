@@ -6,8 +6,8 @@ Everything else in the core is spelled the same way by NumPy and by PyTorch.
 import numpy as np
 from scipy.linalg.blas import daxpy, dger, saxpy, sger
 
-# Numbers up to which OpenBLAS adds in the calling thread. SciPy's copy of it has threads
-# of its own, which would wait for NumPy's: at every batch, for longer than it takes.
+# Numbers up to which OpenBLAS adds in the calling thread. SciPy's copy has threads of
+# its own, which would wait for NumPy's: at every batch, for longer than a sum takes.
 ONE_THREAD = 8192
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _ONE_AND_TWO = {t: (np.array(1, t), np.array(2, t)) for t in FLOATS}

@@ -131,9 +131,9 @@ class SoftmaxCrossEntropy(Loss):
 
     def probabilities(self, z):
         """Softmax over axis 0, in place."""
-        z -= np.amax(z, axis=0)
+        z -= np.maximum.reduce(z, 0)
         np.exp(z, out=z)
-        z /= np.sum(z, axis=0)
+        z /= np.add.reduce(z, 0)
         return z
 
     def output_seed(self, k, of):

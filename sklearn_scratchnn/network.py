@@ -25,7 +25,7 @@ from .backend import add_outer, as_array, first_gradient, first_layer
 
 
 class Workspace:
-    """The buffers of a forward and a backward pass over ``n_rows`` rows.
+    """The buffers of a forward pass, and of a backward pass, over ``n_rows`` rows.
 
     Made once per training and reused: a batch allocates nothing that grows with it.
 
@@ -37,6 +37,8 @@ class Workspace:
         One per hidden layer.
     n_rows : int
     dtype : dtype
+    backward : bool, default=True
+        Whether there are buffers for the loss and the backward pass.
     dropout : bool, default=False
         Whether masks, and the activations under them, are kept.
     memory : dict, default=None
@@ -44,9 +46,16 @@ class Workspace:
     """
 
     def __init__(
-        self, layer_sizes, activations, n_rows, dtype, dropout=False, memory=None
+        self,
+        layer_sizes,
+        activations,
+        n_rows,
+        dtype,
+        backward=True,
+        dropout=False,
+        memory=None,
     ):
-        self._made_with = layer_sizes, activations, dtype, dropout
+        self._made_with = layer_sizes, activations, dtype, backward, dropout
         self._memory = {} if memory is None else memory
         self._heads = {n_rows: self}
         self.n_rows = n_rows
@@ -54,7 +63,9 @@ class Workspace:
 
         def array(name, *shape):
             size = math.prod(shape)
-            flat = self._memory.setdefault(name, np.zeros(size, dtype))
+            flat = self._memory.get(name)
+            if flat is None:
+                flat = self._memory[name] = np.zeros(size, dtype)
             return flat[:size].reshape(shape)
 
         def layers(name, wanted):
@@ -64,27 +75,30 @@ class Workspace:
             ]
 
         self.outputs = layers("outputs", [True] * n_layers)
-        self.deltas = layers("deltas", [True] * n_layers)
         kept = layers("inputs", [f.keeps_input for f in activations])
         self.inputs = [a if z is None else z for z, a in zip(kept, self.outputs)]
         self.scratch = layers("scratch", [f.uses_scratch for f in activations])
+        self.logits = array("logits", K, n_rows)
+        self.ones = array("ones", n_rows)
+        self.ones.fill(1)
+        if not backward:
+            return
+        self.deltas = layers("deltas", [True] * n_layers)
         self.masks = layers("masks", [dropout] * n_layers)
         self.dropped = layers("dropped", [dropout] * n_layers)
-        self.logits = array("logits", K, n_rows)
         self.targets = array("targets", K, n_rows)
         self.columns = array("columns", K, n_rows)
         self.row, self.second_row = array("row", n_rows), array("second row", n_rows)
-        self.ones, self.output_ones = array("ones", n_rows), array("output ones", K)
-        for ones in self.ones, self.output_ones:
-            ones.fill(1)
+        self.output_ones = array("output ones", K)
+        self.output_ones.fill(1)
 
     def head(self, n_rows):
         """Return the workspace of a smaller batch, in the same memory."""
         head = self._heads.get(n_rows)
         if head is None:
-            sizes, activations, dtype, dropout = self._made_with
+            sizes, activations, *others = self._made_with
             head = self._heads[n_rows] = Workspace(
-                sizes, activations, n_rows, dtype, dropout, self._memory
+                sizes, activations, n_rows, *others, memory=self._memory
             )
         return head
 
@@ -128,10 +142,10 @@ class Network:
         self._times = [partial(first_layer, self.weights[0].T)]
         self._times += [W.T.dot for W in self.weights[1:]]
 
-    def workspace(self, n_rows, dropout=False):
+    def workspace(self, n_rows, backward=True, dropout=False):
         """Return a `Workspace` for batches of at most ``n_rows`` rows."""
         return Workspace(
-            self.layer_sizes, self.activations, n_rows, self.dtype, dropout
+            self.layer_sizes, self.activations, n_rows, self.dtype, backward, dropout
         )
 
     def forward(self, X, ws, draw_mask=None):

@@ -52,7 +52,9 @@ class Objective:
         self.block_rows = min(block_rows, self.n_samples)
         self.theta, self.dtype = parameters.theta, parameters.theta.dtype
         self.n_weights = len(parameters.penalised)
-        self.workspace = network.workspace(self.block_rows, draw_mask is not None)
+        self.workspace = network.workspace(
+            self.block_rows, dropout=draw_mask is not None
+        )
         self.gradient = ParameterVector(parameters.layer_sizes, self.dtype)
         self._part = None
         self._uniform = {}

@@ -34,16 +34,16 @@ class Predictor:
             loss,
         )
         self.n_samples, self.dtype = X.shape[0], dtype
-        n_rows = block_rows(self.network.layer_sizes, dtype, self.n_samples)
+        self._block_rows = block_rows(self.network.layer_sizes, dtype, self.n_samples)
         kind = DenseRows if isinstance(X, np.ndarray) else SparseRows
-        self._rows = kind(X, None, None, dtype, n_rows)
-        self._workspace = self.network.workspace(n_rows)
+        self._rows = kind(X, None, None, dtype, self._block_rows)
 
-    def _blocks(self):
+    def _blocks(self, backward=False):
         """Yield slice, rows and workspace, after the forward pass, of each block."""
-        for start in range(0, self.n_samples, self._workspace.n_rows):
-            stop = min(start + self._workspace.n_rows, self.n_samples)
-            ws = self._workspace.head(stop - start)
+        workspace = self.network.workspace(self._block_rows, backward)
+        for start in range(0, self.n_samples, self._block_rows):
+            stop = min(start + self._block_rows, self.n_samples)
+            ws = workspace.head(stop - start)
             X = self._rows.block(start, stop)
             self.network.forward(X, ws)
             yield slice(start, stop), X, ws
@@ -81,7 +81,7 @@ class Predictor:
         place.
         """
         out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
-        for block, _, ws in self._blocks():
+        for block, _, ws in self._blocks(backward=True):
             seed(ws.logits)
             out[block] = self.network.input_gradients(ws).T
         return out
