@@ -1,7 +1,7 @@
 """Do the defaults hold where they were not chosen? Each half of the tables judges.
 
-The defaults and settings around them run on every table but adult, which another solver
-trains. The setting that is best by one half's log-loss and error together is told beside
+The defaults, and settings around them, run on every table but adult, which another
+solver trains. What is best by one half's log-loss and error together is told beside
 what it gives on the other half. Ratios are to the defaults; below 1 is better.
 """
 
