@@ -150,7 +150,7 @@ class Cosine(Schedule):
     >>> from sklearn_scratchnn.schedules import Cosine
     >>> cosine = Cosine(warmup_fraction=0.4)
     >>> [round(cosine.rate(1.0, t, n_updates=10), 2) for t in range(10)]
-    [0.25, 0.5, 0.75, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
+    [0.25, 0.5, 0.75, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05]
     """
 
     warmup_fraction: float = 0.05
