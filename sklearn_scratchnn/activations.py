@@ -25,6 +25,15 @@ class Activation(ABC):
         becomes a's.
     uses_scratch : bool
         Whether an array like z is wanted as scratch. It is zero at first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.activations import ACTIVATIONS
+    >>> z, a = np.array([-1.0, 0.0, 2.0]), np.empty(3)
+    >>> ACTIVATIONS["identity"].apply(z, a, None)
+    >>> a
+    array([-1.,  0.,  2.])
     """
 
     name = ""
@@ -34,13 +43,33 @@ class Activation(ABC):
 
     @abstractmethod
     def apply(self, z, out, scratch):
-        """Write f(z) into ``out``."""
+        """Write f(z) into ``out``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (fan_out, B)
+        out : ndarray of shape (fan_out, B)
+            May be z itself.
+        scratch : ndarray of shape (fan_out, B) or None
+            None unless ``uses_scratch``.
+        """
 
     @abstractmethod
     def derivative(self, z, a, out, scratch):
         """Write f'(z) into ``out``, from the output a or, if kept, from z.
 
         A z that was kept is spent: the method may overwrite it.
+
+        Parameters
+        ----------
+        z : ndarray of shape (fan_out, B)
+            Holds the output, not the input, unless ``keeps_input``.
+        a : ndarray of shape (fan_out, B)
+            What `apply` wrote.
+        out : ndarray of shape (fan_out, B)
+            May be ``a`` itself.
+        scratch : ndarray of shape (fan_out, B) or None
+            None unless ``uses_scratch``.
         """
 
 

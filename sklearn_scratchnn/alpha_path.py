@@ -43,8 +43,30 @@ def choose_alpha(objective, held_out, solver, total_weight):
     Returns
     -------
     alpha : float
+        The chosen strength.
     path : dict of ndarray
         "alpha" and "validation_loss" of each strength that was tried.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.alpha_path import choose_alpha
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.solvers import LBFGS
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> trained, held_out = (
+    ...     make_objective(network, layers, sample.only(rows), None)
+    ...     for rows in np.split(np.random.RandomState(0).permutation(150), [100]))
+    >>> solver = LBFGS(max_iter=10, max_fun=1000, tol=1e-4)
+    >>> alpha, path = choose_alpha(trained, held_out, solver, total_weight=100.0)
+    >>> alpha in path["alpha"]
+    True
     """
     losses, thetas, first = [], [], objective.theta.copy()
     alphas = [a for a in ALPHAS if a <= PER_ROW * total_weight] or ALPHAS[-1:]

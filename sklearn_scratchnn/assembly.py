@@ -46,7 +46,30 @@ def activation_names(activation, n_hidden):
 
 
 def make_network(parameters, activations, loss_name):
-    """Return the network of a `ParameterVector`, and activations and loss by name."""
+    """Return the network of a `ParameterVector`, and activations and loss by name.
+
+    Parameters
+    ----------
+    parameters : ParameterVector
+    activations : sequence of str
+        A name in ``ACTIVATIONS`` for each hidden layer.
+    loss_name : str
+        A name in ``LOSSES``.
+
+    Returns
+    -------
+    Network
+        On views of the vector: what changes that changes the network.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.assembly import make_network
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> layers = ParameterVector((2, 3, 2))
+    >>> network = make_network(layers, ["tanh"], "softmax_cross_entropy")
+    >>> network.layer_sizes
+    (2, 3, 2)
+    """
     functions = [ACTIVATIONS[name] for name in activations]
     return Network(
         parameters.weights, parameters.biases, functions, LOSSES[loss_name]
@@ -85,7 +108,7 @@ def make_objective(
     sample : Sample
     standardizer : Standardizer or None
     penalty : float
-        alpha / n.
+        The strength of the L2 term, alpha / n.
     block : int or None
         Rows computed at once; None for what fits the cache.
     dropout : Dropout or None
@@ -95,6 +118,22 @@ def make_objective(
     Returns
     -------
     Objective
+        Over the rows of the sample that take part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> objective = make_objective(network, layers, sample, None)
+    >>> print(f"{objective.value():.4f} {np.log(3):.4f}")
+    1.0986 1.0986
     """
     sizes, dtype = network.layer_sizes, network.dtype
     block = block or block_rows(sizes, dtype, sample.n_samples)
@@ -116,7 +155,30 @@ def make_objective(
 
 
 def make_solver(plan, params, random_state):
-    """Return the plan's solver."""
+    """Return the plan's solver.
+
+    Parameters
+    ----------
+    plan : Plan
+    params : namespace
+        The constructor's parameters, for what the plan does not hold.
+    random_state : numpy.random.RandomState
+        Draws the order of the rows.
+
+    Returns
+    -------
+    Solver
+        Of the kind that ``plan.solver`` names.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn.assembly import make_solver
+    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> params = ScratchMLPClassifier(solver="lbfgs", max_iter=50)
+    >>> make_solver(make_plan(params, 150, 803), params, None)
+    LBFGS(max_iter=50, max_fun=15000, tol=0.0001)
+    """
     if plan.solver not in OPTIMIZERS and plan.solver != "gd":
         return SOLVERS[plan.solver](**_known(SOLVERS[plan.solver], params, plan))
     if plan.solver == "gd":

@@ -25,16 +25,53 @@ class _Callback:
     """The protocol's hooks; each does nothing."""
 
     def setup(self, estimator, context):
-        """Begin a fit of ``estimator``."""
+        """Begin a fit of ``estimator``.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the fit.
+        """
 
     def teardown(self, estimator, context):
-        """End a fit of ``estimator``, however it ended."""
+        """End a fit of ``estimator``, however it ended.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the fit.
+        """
 
     def on_fit_task_begin(self, estimator, context):
-        """Begin a task of the fit, such as an epoch."""
+        """Begin a task of the fit, such as an epoch.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the task.
+        """
 
     def on_fit_task_end(self, estimator, context):
-        """End a task of the fit; a true answer asks to go no further."""
+        """End a task of the fit.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the task.
+
+        Returns
+        -------
+        bool or None
+            A true answer asks to go no further.
+        """
 
 
 class _Scorer:
@@ -144,7 +181,17 @@ class ValidationMonitor(_Callback):
         self._monitor.teardown(estimator, context)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        """Log the scores of a task that gives a fitted estimator."""
+        """Log the scores of a task that gives a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the task.
+        fitted_estimator : estimator, default=None
+            As if the fit had ended here; None where the task gives none.
+        """
         weight = self.sample_weight_val
         self._monitor.on_fit_task_end(
             estimator,
@@ -252,7 +299,22 @@ class EarlyStopping(_Callback):
         self._levels.pop(estimator, None)
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        """Return whether the iterations that this task is one of should end."""
+        """Return whether the iterations that this task is one of should end.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the task.
+        fitted_estimator : estimator, default=None
+            As if the fit had ended here; None where the task gives none.
+
+        Returns
+        -------
+        bool
+            A true answer asks to go no further.
+        """
         if fitted_estimator is None or _is_whole_fit(context):
             return False
         levels = self._levels[estimator]
@@ -318,7 +380,17 @@ class Checkpoint(_Callback):
         self.path, self.every = Path(path), every
 
     def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
-        """Write the file, where the epoch is due or the fit ended."""
+        """Write the file, where the epoch is due or the fit ended.
+
+        Parameters
+        ----------
+        estimator : estimator
+            That is fitted.
+        context : sklearn.callback.CallbackContext
+            Of the task.
+        fitted_estimator : estimator, default=None
+            As if the fit had ended here; None where the task gives none.
+        """
         if fitted_estimator is None:
             return
         if not _is_whole_fit(context) and (context.task_id + 1) % self.every:
@@ -341,6 +413,7 @@ class Checkpoint(_Callback):
         Returns
         -------
         estimator
+            Fitted, without its callbacks.
 
         Raises
         ------

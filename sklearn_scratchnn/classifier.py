@@ -112,8 +112,11 @@ class ScratchMLPClassifier(
     validation_fraction : float in [0, 1), default=0.1
         Share of the rows held out by ``early_stopping=True``; stratified.
 
-    beta_1, beta_2 : float in [0, 1), default=0.9 and 0.999
-        Decay of Adam's moments.
+    beta_1 : float in [0, 1), default=0.9
+        Decay of Adam's first moment.
+
+    beta_2 : float in [0, 1), default=0.999
+        Decay of Adam's second moment.
 
     epsilon : float, default=1e-8
         Of Adam.
@@ -231,7 +234,7 @@ class ScratchMLPClassifier(
 
     See Also
     --------
-    sklearn.neural_network.MLPClassifier : scikit-learn's own.
+    sklearn.neural_network.MLPClassifier : The one of scikit-learn.
     sklearn.linear_model.LogisticRegressionCV : No hidden layer, alpha chosen by folds.
 
     Notes
@@ -361,10 +364,12 @@ class ScratchMLPClassifier(
         X_val, y_val : as X and y, default=None
             Held-out rows, on which loss and score of each pass are measured.
         sample_weight_val : array-like of shape (n_val,), default=None
+            Weights of the held-out rows.
 
         Returns
         -------
         self : ScratchMLPClassifier
+            The fitted network.
 
         Raises
         ------
@@ -418,12 +423,14 @@ class ScratchMLPClassifier(
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Need not hold every class.
         sample_weight : array-like of shape (n_samples,), default=None
+            As in `fit`.
         classes : array-like of shape (n_classes,), default=None
             All classes of all calls; needed at the first.
 
         Returns
         -------
         self : ScratchMLPClassifier
+            The network, one pass further.
 
         Raises
         ------

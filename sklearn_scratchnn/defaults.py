@@ -14,7 +14,7 @@ FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
 class Plan:
     """The settings of one training, with every "auto" resolved.
 
-    Attributes
+    Parameters
     ----------
     solver, schedule, dtype : str
     rate : float
@@ -29,6 +29,18 @@ class Plan:
         Whether the end after ``max_iter`` passes is meant, not a failure to converge.
     alpha : float or None
         None where it is chosen on held-out rows: see `alpha_path`.
+
+    See Also
+    --------
+    make_plan : Makes one from the constructor's parameters.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> plan = make_plan(ScratchMLPClassifier(), n_samples=150, n_parameters=803)
+    >>> plan.solver, plan.dtype, plan.batch_size
+    ('lbfgs', 'float64', None)
     """
 
     solver: str
@@ -69,6 +81,15 @@ def make_plan(
     Returns
     -------
     Plan
+        Whose alpha is None where it is to be chosen on held-out rows.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> plan = make_plan(ScratchMLPClassifier(), n_samples=10**6, n_parameters=10**4)
+    >>> plan.solver, plan.dtype, plan.batch_size, plan.schedule
+    ('adam', 'float32', 200, 'cosine')
     """
 
     def chosen(name, automatic):

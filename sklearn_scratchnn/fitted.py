@@ -58,7 +58,7 @@ class FittedNetwork:
         Returns
         -------
         probabilities : ndarray of shape (n_samples, n_outputs)
-            float32 where both X and ``coefs_`` are, else float64.
+            In float32 where both X and ``coefs_`` are, else in float64.
         """
         predictor = self._predictor(X)
         return predictor.outputs(predictor.network.loss.probabilities)
@@ -73,6 +73,7 @@ class FittedNetwork:
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_outputs)
+            In the precision of `predict_proba`.
         """
         predictor = self._predictor(X)
         return predictor.outputs(predictor.network.loss.log_probabilities)
@@ -106,6 +107,7 @@ class FittedNetwork:
         Returns
         -------
         activations : ndarray of shape (n_samples, n_units)
+            After the activation function.
 
         Raises
         ------

@@ -17,12 +17,24 @@ import numpy as np
 class GradientCheck:
     """Directional derivatives, computed both ways.
 
-    Attributes
+    Parameters
     ----------
     analytic : ndarray of float64 of shape (n_directions,)
         G1, from the gradient.
     numerical : ndarray of float64 of shape (n_directions,)
         G2, from differences of the objective.
+
+    See Also
+    --------
+    check_gradient : Makes one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.gradient_check import GradientCheck
+    >>> check = GradientCheck(np.array([1.0, -2.0]), np.array([1.0, -2.5]))
+    >>> check.relative_errors, check.relative_error
+    (array([0. , 0.2]), 0.2)
     """
 
     analytic: np.ndarray

@@ -15,7 +15,7 @@ from ._compat import _check_sample_weight
 class Sample:
     """Checked rows, their encoded labels and weights.
 
-    Attributes
+    Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_rows, n_features)
         In the caller's dtype; no copy where none was needed.
@@ -28,6 +28,20 @@ class Sample:
         The rows that take part; None for all.
     given_weights : ndarray of float64 of shape (n_rows,) or None
         ``weights`` before ``class_weight``.
+
+    See Also
+    --------
+    make_sample : Makes one, encoding the labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.inputs import Sample
+    >>> y = np.array([0, 1, 1])
+    >>> sample = Sample(np.eye(3), y, codes=y, weights=np.array([1.0, 2.0, 3.0]))
+    >>> some = sample.only(np.array([0, 2]))
+    >>> some.n_samples, some.total_weight
+    (2, 4.0)
     """
 
     X: object
@@ -43,7 +57,17 @@ class Sample:
         return self.X.shape[0] if self.subset is None else len(self.subset)
 
     def of_subset(self, values):
-        """Return the entries along the last axis of the rows that take part."""
+        """Return the entries along the last axis of the rows that take part.
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_rows) or None
+
+        Returns
+        -------
+        ndarray of shape (..., n_samples) or None
+            The same array where all rows take part; None for None.
+        """
         if values is None or self.subset is None:
             return values
         return values[..., self.subset]
@@ -56,13 +80,30 @@ class Sample:
         return float(self.of_subset(self.weights).sum())
 
     def rarest_class(self):
-        """Return the least number of rows of a class; of all, for several labels."""
+        """Return the least number of rows of a class.
+
+        Returns
+        -------
+        int
+            For several labels a row, the number of all rows.
+        """
         if self.codes.ndim == 2:
             return self.n_samples
         return np.bincount(self.of_subset(self.codes)).min()
 
     def only(self, subset):
-        """Return the sample of fewer rows, over the same arrays."""
+        """Return the sample of fewer rows.
+
+        Parameters
+        ----------
+        subset : ndarray of int
+            Their indices in X.
+
+        Returns
+        -------
+        Sample
+            Over the same arrays.
+        """
         return replace(self, subset=subset)
 
 
@@ -177,7 +218,40 @@ def encode(y, classes, name="y", subset=slice(None)):
 
 
 def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
-    """Return a `Sample`; rows of weight zero take no part."""
+    """Return a `Sample`; rows of weight zero take no part.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    classes : ndarray of shape (n_classes,) or (n_labels,)
+        Sorted; for several labels a row, their columns' numbers.
+    sample_weight : array-like of shape (n_rows,) or None
+        None where all rows count alike.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights.
+    name : str, default="y"
+        What errors call ``y``.
+
+    Returns
+    -------
+    Sample
+        Over X and y themselves.
+
+    Raises
+    ------
+    ValueError
+        If a label is not in ``classes``, or the weights leave no rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> X, y = np.eye(3), np.array(["no", "yes", "no"])
+    >>> sample = make_sample(X, y, np.array(["no", "yes"]), [1.0, 2.0, 0.0])
+    >>> sample.codes, sample.n_samples
+    (array([0, 1, 0], dtype=int32), 2)
+    """
     weights = check_weights(sample_weight, X, name.replace("y", "sample_weight", 1))
     subset = slice(None)
     if weights is not None and not weights.all():

@@ -20,6 +20,12 @@ class Loss(ABC):
     name : str
     out_activation : str
         Name of the link, as in ``MLPClassifier.out_activation_``.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.losses import LOSSES
+    >>> {name: loss.out_activation for name, loss in LOSSES.items()}
+    {'softmax_cross_entropy': 'softmax', 'logistic_cross_entropy': 'logistic'}
     """
 
     name = ""
@@ -27,7 +33,18 @@ class Loss(ABC):
 
     @abstractmethod
     def target_table(self, n_outputs, label_smoothing):
-        """Return what an encoded label is replaced by, along the last axis."""
+        """Return what an encoded label is replaced by, along the last axis.
+
+        Parameters
+        ----------
+        n_outputs : int
+        label_smoothing : float in [0, 1)
+
+        Returns
+        -------
+        ndarray of shape (n_outputs, n_outputs) or (2,)
+            ``table[..., code]`` is the target of a label.
+        """
 
     @abstractmethod
     def value_and_delta(self, z, Y, weight, ws):
@@ -52,31 +69,77 @@ class Loss(ABC):
 
     @abstractmethod
     def row_losses(self, z, Y):
-        """Return each row's loss, (B,), of logits and unweighted targets; spends z."""
+        """Return each row's loss.
+
+        Parameters
+        ----------
+        z : ndarray of shape (K, B)
+            Logits; spent.
+        Y : ndarray of shape (K, B)
+            Targets, not weighted.
+
+        Returns
+        -------
+        ndarray of shape (B,)
+            In nats, as all losses.
+        """
 
     @abstractmethod
     def curvature_roots(self, p):
-        """Yield S_1, S_2 .. of shape (K, B) with d2C/dz2 = sum_j S_j S_j^T in each row.
+        """Yield S_1, S_2 .. with d2C/dz2 = sum_j S_j S_j^T in each row.
 
-        ``p``, of shape (K, B), are probabilities.
+        Parameters
+        ----------
+        p : ndarray of shape (K, B)
+            Probabilities.
+
+        Yields
+        ------
+        ndarray of shape (K, B)
+            The next S_j.
         """
 
     @abstractmethod
     def probabilities(self, z):
-        """Turn logits z of shape (K, B) into probabilities, in place."""
+        """Turn logits into probabilities, in place.
+
+        Parameters
+        ----------
+        z : ndarray of shape (K, B)
+
+        Returns
+        -------
+        ndarray of shape (K, B)
+            The same array; finite for every finite z.
+        """
 
     @abstractmethod
     def output_seed(self, k, of):
         """Return a function that turns logits into the derivative of output k in them.
 
-        ``of`` is "logit" or "probability"; z, of shape (K, B), is changed in place.
+        Parameters
+        ----------
+        k : int
+        of : {"logit", "probability"}
+
+        Returns
+        -------
+        callable
+            Takes z, of shape (K, B), and changes it in place.
         """
 
     @abstractmethod
     def log_probabilities(self, z):
-        """Turn logits z of shape (K, B) into log-probabilities, in place.
+        """Turn logits into log-probabilities, in place.
 
-        They are finite for every finite z.
+        Parameters
+        ----------
+        z : ndarray of shape (K, B)
+
+        Returns
+        -------
+        ndarray of shape (K, B)
+            The same array; finite for every finite z.
         """
 
 
@@ -85,6 +148,15 @@ class SoftmaxCrossEntropy(Loss):
 
     The maximum of the logits is subtracted first, which changes no probability and
     keeps exp from overflowing (Goodfellow et al., 2016, sec. 4.1).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.losses import SoftmaxCrossEntropy
+    >>> z = np.log([[1.0, 5.0], [3.0, 5.0]])  # two classes, two rows
+    >>> SoftmaxCrossEntropy().probabilities(z)
+    array([[0.25, 0.5 ],
+           [0.75, 0.5 ]])
     """
 
     name = "softmax_cross_entropy"
@@ -165,6 +237,15 @@ class LogisticCrossEntropy(Loss):
     """C = -sum_k [Y_k log p_k + (1 - Y_k) log(1 - p_k)], p = s(z), hence dC/dz = p - Y.
 
     For several labels at once: one yes or no an output, summed over the outputs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.losses import LogisticCrossEntropy
+    >>> z = np.log([[1.0], [3.0]])  # two labels, one row
+    >>> LogisticCrossEntropy().probabilities(z).round(2)
+    array([[0.5 ],
+           [0.75]])
     """
 
     name = "logistic_cross_entropy"

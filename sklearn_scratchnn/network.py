@@ -43,6 +43,14 @@ class Workspace:
         Whether masks, and the activations under them, are kept.
     memory : dict, default=None
         The flat arrays of a larger workspace, to be shared.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.activations import ACTIVATIONS
+    >>> from sklearn_scratchnn.network import Workspace
+    >>> ws = Workspace((2, 3, 2), [ACTIVATIONS["tanh"]], n_rows=5, dtype="float64")
+    >>> [a.shape for a in ws.outputs], ws.logits.shape
+    ([(3, 5)], (2, 5))
     """
 
     def __init__(
@@ -93,7 +101,18 @@ class Workspace:
         self.output_ones.fill(1)
 
     def head(self, n_rows):
-        """Return the workspace of a smaller batch, in the same memory."""
+        """Return the workspace of a smaller batch, in the same memory.
+
+        Parameters
+        ----------
+        n_rows : int
+            At most as many as this one's.
+
+        Returns
+        -------
+        Workspace
+            Made at the first call for a number of rows, and kept.
+        """
         head = self._heads.get(n_rows)
         if head is None:
             sizes, activations, *others = self._made_with
@@ -143,15 +162,41 @@ class Network:
         self._times += [W.T.dot for W in self.weights[1:]]
 
     def workspace(self, n_rows, backward=True, dropout=False):
-        """Return a `Workspace` for batches of at most ``n_rows`` rows."""
+        """Return a `Workspace` for batches of at most ``n_rows`` rows.
+
+        Parameters
+        ----------
+        n_rows : int
+        backward : bool, default=True
+            Whether it has buffers for the loss and the backward pass.
+        dropout : bool, default=False
+            Whether it keeps masks.
+
+        Returns
+        -------
+        Workspace
+            In the network's sizes and dtype.
+        """
         return Workspace(
             self.layer_sizes, self.activations, n_rows, self.dtype, backward, dropout
         )
 
     def forward(self, X, ws, draw_mask=None):
-        """Return the logits (K, B) of the rows X (B, D), in ``ws``.
+        """Return the logits of the rows X.
 
-        ``draw_mask``, given in training with dropout alone, fills a mask of F3.
+        Parameters
+        ----------
+        X : ndarray or CentredRows of shape (B, D)
+            Of the network's dtype.
+        ws : Workspace
+            For B rows; the pass is left in it, for `backward`.
+        draw_mask : callable, default=None
+            Fills a mask of F3; given in training with dropout alone.
+
+        Returns
+        -------
+        ndarray of shape (K, B)
+            ``ws.logits``: the next pass overwrites it.
         """
         a, ones = X, ws.ones
         for l, f in enumerate(self.activations):
@@ -168,9 +213,18 @@ class Network:
         return ws.logits
 
     def backward(self, X, ws, gradient, draw_mask=None):
-        """Write dC/dtheta into ``gradient``, a ParameterVector; spends ``ws``.
+        """Write dC/dtheta into ``gradient``.
 
-        ``ws`` holds the forward pass of X, and delta_L in place of its logits.
+        Parameters
+        ----------
+        X : ndarray or CentredRows of shape (B, D)
+            As `forward` saw it.
+        ws : Workspace
+            Holds the forward pass of X, and delta_L in place of its logits; spent.
+        gradient : ParameterVector
+            Overwritten.
+        draw_mask : callable, default=None
+            Whether it is None tells whether the forward pass had masks.
         """
         a = ws.outputs if draw_mask is None else ws.dropped
         delta = ws.logits                                               # (K, B)
@@ -192,9 +246,26 @@ class Network:
         return below
 
     def value_and_gradient(self, X, Y, weight, ws, gradient, draw_mask=None):
-        """Return ``sum_b weight_b C_b``; write its derivative into ``gradient``.
+        """Return the weighted loss; write its derivative into ``gradient``.
 
-        ``Y``, of shape (K, B), holds targets times ``weight``.
+        Parameters
+        ----------
+        X : ndarray or CentredRows of shape (B, D)
+        Y : ndarray of shape (K, B)
+            Targets times ``weight``.
+        weight : ndarray of shape (B,)
+            All positive.
+        ws : Workspace
+            For B rows; spent.
+        gradient : ParameterVector
+            Overwritten.
+        draw_mask : callable, default=None
+            Fills a mask of F3; None for no dropout.
+
+        Returns
+        -------
+        float
+            ``sum_b weight_b C_b``.
         """
         z = self.forward(X, ws, draw_mask)
         value = self.loss.value_and_delta(z, Y, weight, ws)
@@ -202,9 +273,23 @@ class Network:
         return value
 
     def row_gradients(self, X, ws, out):
-        """Write each row's own dC/dtheta, (B, P), into ``out``; else like `backward`.
+        """Write each row's own dC/dtheta into ``out``; else like `backward`.
 
         B1 and B2 before the sum over rows.
+
+        Parameters
+        ----------
+        X : ndarray or CentredRows of shape (B, D)
+            As `forward` saw it.
+        ws : Workspace
+            As for `backward`.
+        out : ndarray of shape (B, P)
+            Overwritten; P is the number of parameters.
+
+        Returns
+        -------
+        ndarray of shape (B, P)
+            ``out``.
         """
         B, bias = out.shape
         delta, start = ws.logits, sum(W.size for W in self.weights)
@@ -220,7 +305,18 @@ class Network:
         return out
 
     def input_gradients(self, ws):
-        """Return dC/dX^T, (D, B), given delta_L in place of the logits; spends ws."""
+        """Return dC/dX^T, given delta_L in place of the logits.
+
+        Parameters
+        ----------
+        ws : Workspace
+            As for `backward`; spent.
+
+        Returns
+        -------
+        ndarray of shape (D, B)
+            A new array.
+        """
         delta = ws.logits
         for l in range(self.last, 0, -1):
             delta = self._delta_below(l, delta, ws)                     # B3, B4

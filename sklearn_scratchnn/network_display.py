@@ -20,10 +20,15 @@ class NetworkDisplay:
     Parameters
     ----------
     coefs : list of ndarray of shape (fan_in, fan_out)
+        The weights, layer by layer.
     activations : sequence of str
         Of each layer but the first, the output's included.
-    feature_names, output_names : sequence of str
+    feature_names : sequence of str
+        One for each feature.
+    output_names : sequence of str
+        One for each output.
     kind : {"diagram", "images", "matrix"}, default="diagram"
+        As of `from_estimator`, "auto" resolved.
     image_shape : tuple of int, default=None
         Rows and columns, for "images".
     weight_label : str, default="weight"
@@ -114,12 +119,14 @@ class NetworkDisplay:
         cmap : str or matplotlib.colors.Colormap, default="RdBu"
             From the most negative weight to the most positive.
         colorbar : bool, default=True
+            Whether to explain the colours.
         ax : matplotlib.axes.Axes, default=None
             None makes a figure.
 
         Returns
         -------
         display : NetworkDisplay
+            What was drawn.
 
         Raises
         ------
@@ -146,7 +153,19 @@ class NetworkDisplay:
         return display.plot(ax, n_images=n_images, cmap=cmap, colorbar=colorbar)
 
     def plot(self, ax=None, *, n_images=16, cmap="RdBu", colorbar=True):
-        """Draw the network; the parameters are those of `from_estimator`.
+        """Draw the network.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            None makes a figure.
+        n_images : int, default=16
+            At most so many images, of the units with the largest weights to the next
+            layer.
+        cmap : str or matplotlib.colors.Colormap, default="RdBu"
+            From the most negative weight to the most positive.
+        colorbar : bool, default=True
+            Whether to explain the colours.
 
         Returns
         -------

@@ -8,6 +8,7 @@ table of the layers, and the curves as SVG, both on a logarithmic scale. Where a
 is gone or an answer raises, scikit-learn draws its plain box.
 """
 
+import re
 from html import escape
 from itertools import groupby
 
@@ -16,7 +17,8 @@ import numpy as np
 from ._compat import visual_block_class
 from .assembly import activation_names, hidden_sizes
 
-DOCUMENTATION = "https://sklearn-scratchnn.readthedocs.io/en/stable/generated"
+DOCUMENTATION = ""  # where docs/_build/html/generated is served; empty for no links
+NOWHERE = "#nowhere"
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH, HEIGHT, MARGIN = 240, 48, 3  # of the curves, in pixels
 MAX_POINTS = 120
@@ -39,7 +41,12 @@ class NotebookMixin:
     """
 
     _doc_link_module = "sklearn_scratchnn"
-    _doc_link_template = DOCUMENTATION + "/sklearn_scratchnn.{estimator_name}.html"
+
+    @property
+    def _doc_link_template(self):
+        """The address of a class's page; empty, so no link, where none is served."""
+        pages = DOCUMENTATION and f"{DOCUMENTATION}/sklearn_scratchnn."
+        return pages and pages + "{estimator_name}.html"
 
     def _doc_link_url_param_generator(self):
         return {"estimator_name": type(self).__name__}
@@ -59,10 +66,18 @@ class NotebookMixin:
         table = super()._get_params_html(*args, **kwargs)
         try:
             above, plain = unfolded(self), table._repr_html_inner
-            table._repr_html_inner = lambda: above + plain()
+            if getattr(table, "doc_link", None) == "":
+                # scikit-learn explains no parameter that it cannot link.
+                table.doc_link = NOWHERE
+            table._repr_html_inner = lambda: above + _unlinked(plain())
         except Exception:  # whatever it is, a notebook's output must not fail for it
             pass
         return table
+
+
+def _unlinked(html):
+    """Return a table of parameters without the links to `NOWHERE`."""
+    return re.sub(rf'\s(rel="\w*"\s+target="\w*"\s+)?href="{NOWHERE}[^"]*"', "", html)
 
 
 def caption(estimator):

@@ -27,11 +27,36 @@ class Objective:
     weights : ndarray of shape (n_samples,) or None
         Sample weights of mean 1.
     penalty : float
-        alpha / n, the strength of the L2 term; 0 for none.
+        The strength of the L2 term, alpha / n; 0 for none.
     block_rows : int
         Rows that are computed at once.
     draw_mask : callable, default=None
         Fills an array with a dropout mask; None for no dropout.
+
+    See Also
+    --------
+    sklearn_scratchnn.assembly.make_objective : Makes one from a sample.
+
+    Examples
+    --------
+    A network of zeros gives three classes a third each, and the loss is log 3:
+
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network
+    >>> from sklearn_scratchnn.losses import LOSSES
+    >>> from sklearn_scratchnn.objective import Objective
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.rows import DenseRows, Targets
+    >>> X, y = load_iris(return_X_y=True)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> rows = DenseRows(X, None, None, "float64", n_rows=150)
+    >>> table = network.loss.target_table(3, 0.0)
+    >>> targets = Targets(y, table, "float64")
+    >>> objective = Objective(network, layers, rows, targets, None, 0.01, 150)
+    >>> print(f"{objective.value_and_gradient():.4f} {np.log(3):.4f}")
+    1.0986 1.0986
     """
 
     def __init__(
@@ -63,7 +88,13 @@ class Objective:
     # The full batch ---------------------------------------------------------------
 
     def value_and_gradient(self):
-        """Return C(theta); write dC/dtheta into ``gradient.theta``."""
+        """Return C(theta); write dC/dtheta into ``gradient.theta``.
+
+        Returns
+        -------
+        float
+            Over all rows, penalty included.
+        """
         value, into = 0.0, self.gradient
         for X, Y, weight, ws in self.blocks():
             value += self.network.value_and_gradient(
@@ -77,7 +108,13 @@ class Objective:
         return value + self.penalty_value()
 
     def value(self):
-        """Return C(theta)."""
+        """Return C(theta).
+
+        Returns
+        -------
+        float
+            Over all rows, without dropout, penalty included.
+        """
         value = 0.0
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
@@ -85,7 +122,13 @@ class Objective:
         return value + self.penalty_value()
 
     def row_losses(self):
-        """Return the loss of each row, (n_samples,), without weight and penalty."""
+        """Return the loss of each row.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Without weight and penalty.
+        """
         parts = []
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
@@ -93,11 +136,33 @@ class Objective:
         return np.concatenate(parts)
 
     def mean(self, rows):
-        """Return the weighted mean of a value per row."""
+        """Return the weighted mean of a value per row.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_samples,)
+
+        Returns
+        -------
+        float
+            By the objective's weights.
+        """
         return float(np.average(rows, weights=self.weights))
 
     def blocks(self):
-        """Yield X, weighted Y, weight (of sum 1 over all) and workspace of each."""
+        """Yield the full batch, a block of rows at a time.
+
+        Yields
+        ------
+        X : ndarray or CentredRows of shape (B, D)
+            The next block overwrites it, and all that follows.
+        Y : ndarray of shape (K, B)
+            Targets times weight.
+        weight : ndarray of shape (B,)
+            Of sum 1 over all blocks.
+        ws : Workspace
+            For B rows.
+        """
         if self.block_rows == self.n_samples:
             if self._only_block is None:
                 self._only_block = self._block(0, self.n_samples)
@@ -133,7 +198,13 @@ class Objective:
             )
 
     def penalty_value(self):
-        """Return alpha / (2 n) |W|^2."""
+        """Return alpha / (2 n) |W|^2.
+
+        Returns
+        -------
+        float
+            Biases are free.
+        """
         if not self.penalty:
             return 0.0
         W = self.parameters.penalised
@@ -142,10 +213,28 @@ class Objective:
     # Minibatches ------------------------------------------------------------------
 
     def batches(self, order, batch_size):
-        """Yield X, weighted Y, weight (of mean 1 / B) and workspace of each batch.
+        """Yield minibatches, to be handed to `batch_value_and_gradient`.
 
         Rows are gathered for several batches at once: for narrow X the call costs more
         than the rows it copies.
+
+        Parameters
+        ----------
+        order : ndarray of int of shape (n_samples,)
+            The rows' indices, in the order in which they are visited.
+        batch_size : int
+            Rows of a batch; the last may have fewer.
+
+        Yields
+        ------
+        X : ndarray or CentredRows of shape (B, D)
+            The next batches overwrite it, and all that follows.
+        Y : ndarray of shape (K, B)
+            Targets times weight.
+        weight : ndarray of shape (B,)
+            Of mean 1 / B, where all rows weigh alike.
+        ws : Workspace
+            For B rows.
         """
         self._only_block = None  # its buffers are about to be overwritten
         chunk = self.rows.batches_at_once(batch_size) * batch_size
@@ -161,7 +250,21 @@ class Objective:
                 yield X if B == n else X[batch], *Y_and_weight, ws
 
     def batch_value_and_gradient(self, X, Y, weight, ws):
-        """Return a batch's loss without penalty; write the whole gradient."""
+        """Return a batch's loss without penalty; write the whole gradient.
+
+        Parameters
+        ----------
+        X : ndarray or CentredRows of shape (B, D)
+        Y : ndarray of shape (K, B)
+        weight : ndarray of shape (B,)
+        ws : Workspace
+            All four as `batches` yields them.
+
+        Returns
+        -------
+        float
+            The weighted mean over the batch's rows.
+        """
         value = self.network.value_and_gradient(
             X, Y, weight, ws, self.gradient, self.draw_mask
         )

@@ -22,6 +22,23 @@ class Optimizer(ABC):
     name : str
     default_rate : float
         The learning rate per update that ``learning_rate_init="auto"`` stands for.
+
+    Examples
+    --------
+    A rule of one's own:
+
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.optimizers import Optimizer
+    >>> class Signs(Optimizer):
+    ...     def init(self, theta):
+    ...         return {}
+    ...
+    ...     def step(self, theta, gradient, state, rate, n_weights):
+    ...         theta -= rate * np.sign(gradient)
+    >>> theta = np.array([1.0, 2.0])
+    >>> Signs().step(theta, np.array([-30.0, 0.1]), {}, 0.5, 2)
+    >>> theta
+    array([1.5, 1.5])
     """
 
     name = ""
@@ -29,7 +46,18 @@ class Optimizer(ABC):
 
     @abstractmethod
     def init(self, theta):
-        """Return the state before the first update."""
+        """Return the state before the first update.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+            Only its shape and dtype are read.
+
+        Returns
+        -------
+        dict
+            Of arrays and numbers.
+        """
 
     @abstractmethod
     def step(self, theta, gradient, state, rate, n_weights):
@@ -53,6 +81,22 @@ class SGD(Optimizer):
 
     Nesterov's variant, theta <- theta + mu v - rate g after the update of v, is that
     of Sutskever et al. (2013, eq. 7) in the shifted variable of Bengio et al. (2013).
+
+    Parameters
+    ----------
+    momentum : float in [0, 1], default=0.9
+        The share mu of the velocity that a step keeps; 0 is plain gradient descent.
+    nesterovs_momentum : bool, default=True
+        Whether it is Nesterov's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.optimizers import SGD
+    >>> rule, theta = SGD(momentum=0.0), np.array([1.0, 2.0])
+    >>> rule.step(theta, np.array([10.0, -10.0]), rule.init(theta), 0.1, n_weights=1)
+    >>> theta
+    array([0., 3.])
     """
 
     momentum: float = 0.9
@@ -85,6 +129,24 @@ class Adam(Optimizer):
     The state keeps m / (1 - beta_1) and v / (1 - beta_2), so that a new gradient is
     added without a product; the bias corrections go into the step's one factor and
     into epsilon (ibid., the note below the algorithm).
+
+    Parameters
+    ----------
+    beta_1, beta_2 : float in [0, 1)
+        Decay of the first and of the second moment.
+    epsilon : float, default=1e-8
+        Added to the root of the second moment.
+
+    Examples
+    --------
+    The first step is as long as the rate, whatever the gradient:
+
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.optimizers import Adam
+    >>> rule, theta = Adam(), np.array([1.0, 2.0])
+    >>> rule.step(theta, np.array([100.0, -0.1]), rule.init(theta), 0.5, n_weights=1)
+    >>> theta.round(6)
+    array([0.5, 2.5])
     """
 
     beta_1: float = 0.9
@@ -131,6 +193,22 @@ class AdamW(Adam):
     """Adam with decoupled decay of the weights (Loshchilov and Hutter, 2019, alg. 2).
 
     Before Adam's step every weight, but no bias, shrinks by rate * weight_decay.
+
+    Parameters
+    ----------
+    beta_1, beta_2, epsilon : float
+        As of `Adam`.
+    weight_decay : float, default=0.01
+        Share of a weight that is lost per update and unit of the rate.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.optimizers import AdamW
+    >>> rule, theta = AdamW(weight_decay=0.2), np.array([1.0, 1.0])
+    >>> rule.step(theta, np.array([0.0, 0.0]), rule.init(theta), 0.5, n_weights=1)
+    >>> theta
+    array([0.9, 1. ])
     """
 
     weight_decay: float = 0.01

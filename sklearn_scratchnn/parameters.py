@@ -46,7 +46,13 @@ class ParameterVector:
             start, bias = stop, bias + fan_out
 
     def assign(self, weights, biases):
-        """Copy the layers' ``weights`` and ``biases`` into the vector."""
+        """Copy the layers' ``weights`` and ``biases`` into the vector.
+
+        Parameters
+        ----------
+        weights : list of ndarray of shape (fan_in, fan_out)
+        biases : list of ndarray of shape (fan_out,)
+        """
         for own, given in zip(self.weights + self.biases, [*weights, *biases]):
             own[...] = given
 

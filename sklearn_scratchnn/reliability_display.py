@@ -72,7 +72,9 @@ class ReliabilityDisplay:
     curves : dict of str to ReliabilityCurve
         One for each class drawn, or a single one of the top label.
     kind : {"one_vs_rest", "top_label"}, default="one_vs_rest"
+        What the curves are of.
     estimator_name : str, default=None
+        Stands before the labels in the legend.
 
     Attributes
     ----------
@@ -146,14 +148,29 @@ class ReliabilityDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             The true labels, or zeros and ones for several labels a row.
-        sample_weight, kind, pos_label, n_bins, strategy, ref_line, ax, **kwargs
-            As in `from_predictions`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
+        kind : {"one_vs_rest", "top_label"}, default="one_vs_rest"
+            What the curves are of, as in `from_predictions`.
+        pos_label : label, default=None
+            Draw the curve of this class alone.
+        n_bins : int, default=10
+            Bins of the probability; empty ones are left out.
+        strategy : {"uniform", "quantile"}, default="uniform"
+            Bins of one width, or of one number of rows.
         name : str, default=None
             None is the estimator's class, where there is one curve.
+        ref_line : bool, default=True
+            Whether to draw the diagonal, on which perfect probabilities lie.
+        ax : matplotlib.axes.Axes, default=None
+            None makes a figure.
+        **kwargs : dict
+            For `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
         display : ReliabilityDisplay
+            What was drawn.
 
         Raises
         ------
@@ -210,12 +227,14 @@ class ReliabilityDisplay:
         classes : array-like of shape (n_classes,), default=None
             The labels of the columns. None is the sorted labels of ``y_true``.
         sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
         kind : {"one_vs_rest", "top_label"}, default="one_vs_rest"
             A curve for each class against all others, of two classes the second one's
             alone; or one curve of the probability of the predicted class.
         pos_label : label, default=None
             Draw the curve of this class alone.
         n_bins : int, default=10
+            Bins of the probability; empty ones are left out.
         strategy : {"uniform", "quantile"}, default="uniform"
             Bins of one width, or of one number of rows.
         name : str, default=None
@@ -224,12 +243,13 @@ class ReliabilityDisplay:
             Whether to draw the diagonal, on which perfect probabilities lie.
         ax : matplotlib.axes.Axes, default=None
             None makes a figure.
-        **kwargs
+        **kwargs : dict
             For `matplotlib.axes.Axes.plot`.
 
         Returns
         -------
         display : ReliabilityDisplay
+            What was drawn.
 
         Raises
         ------
@@ -262,7 +282,18 @@ class ReliabilityDisplay:
         return display.plot(ax, ref_line=ref_line, **kwargs)
 
     def plot(self, ax=None, *, name=None, ref_line=True, **kwargs):
-        """Draw the curves; the parameters are those of `from_predictions`.
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            None makes a figure.
+        name : str, default=None
+            Stands before the labels in the legend; None is ``estimator_name``.
+        ref_line : bool, default=True
+            Whether to draw the diagonal, on which perfect probabilities lie.
+        **kwargs : dict
+            For `matplotlib.axes.Axes.plot`.
 
         Returns
         -------

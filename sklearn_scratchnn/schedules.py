@@ -17,6 +17,17 @@ class Schedule(ABC):
     planned : bool
         Whether the schedule needs the planned number of updates; training then runs
         as planned unless a validation score stops it.
+
+    Examples
+    --------
+    A schedule of one's own:
+
+    >>> from sklearn_scratchnn.schedules import Schedule
+    >>> class Halving(Schedule):
+    ...     def rate(self, initial, t, n_updates):
+    ...         return initial / 2**t
+    >>> [Halving().rate(1.0, t, 3) for t in range(3)]
+    [1.0, 0.5, 0.25]
     """
 
     name = ""
@@ -24,16 +35,49 @@ class Schedule(ABC):
 
     @abstractmethod
     def rate(self, initial, t, n_updates):
-        """Return the rate of update ``t`` (from 0) of ``n_updates`` planned ones."""
+        """Return the rate of an update.
+
+        Parameters
+        ----------
+        initial : float
+            The initial, or highest, rate.
+        t : int
+            Updates made before.
+        n_updates : int
+            Updates planned.
+
+        Returns
+        -------
+        float
+            More than 0.
+        """
 
     def after_plateau(self, rate):
-        """Return the initial rate to go on with when training stalls; None to stop."""
+        """Return the initial rate to go on with when training stalls.
+
+        Parameters
+        ----------
+        rate : float
+            The initial rate until now.
+
+        Returns
+        -------
+        float or None
+            None ends the training.
+        """
         return None
 
 
 @dataclass(frozen=True)
 class Constant(Schedule):
-    """rate = initial."""
+    """The rate stays: rate = initial.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.schedules import Constant
+    >>> [Constant().rate(0.1, t, n_updates=3) for t in range(3)]
+    [0.1, 0.1, 0.1]
+    """
 
     name = "constant"
 
@@ -44,7 +88,19 @@ class Constant(Schedule):
 
 @dataclass(frozen=True)
 class InvScaling(Schedule):
-    """rate = initial / (t + 1)^power_t (Robbins and Monro, 1951, for power_t = 1)."""
+    """The rate is initial / (t + 1)^power_t (Robbins and Monro, 1951, for power_t = 1).
+
+    Parameters
+    ----------
+    power_t : float, default=0.5
+        The higher, the sooner it falls.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.schedules import InvScaling
+    >>> [InvScaling(power_t=1).rate(12.0, t, n_updates=4) for t in range(4)]
+    [12.0, 6.0, 4.0, 3.0]
+    """
 
     power_t: float = 0.5
 
@@ -57,7 +113,14 @@ class InvScaling(Schedule):
 
 @dataclass(frozen=True)
 class Adaptive(Schedule):
-    """Constant until training stalls, then a fifth, until 1e-6."""
+    """Constant until training stalls, then a fifth, until 1e-6.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.schedules import Adaptive
+    >>> Adaptive().after_plateau(0.5), Adaptive().after_plateau(1e-6)
+    (0.1, None)
+    """
 
     name = "adaptive"
 
@@ -76,6 +139,18 @@ class Cosine(Schedule):
 
     The first ``warmup_fraction`` of the updates rise linearly to the initial rate
     (Goyal et al., 2017, sec. 2.2).
+
+    Parameters
+    ----------
+    warmup_fraction : float in [0, 1), default=0.05
+        Share of the planned updates.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.schedules import Cosine
+    >>> cosine = Cosine(warmup_fraction=0.4)
+    >>> [round(cosine.rate(1.0, t, n_updates=10), 2) for t in range(10)]
+    [0.25, 0.5, 0.75, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05]
     """
 
     warmup_fraction: float = 0.05

@@ -48,13 +48,30 @@ class Solver(ABC):
         Whether updates see minibatches.
     reports_before_step : bool
         Whether the loss reported for a pass is that of the parameters it began with.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.solvers import SOLVERS
+    >>> sorted(SOLVERS)
+    ['adam', 'adamw', 'gauss_newton', 'gd', 'lbfgs', 'sgd']
     """
 
     stochastic = False
     reports_before_step = False
 
     def init(self, objective):
-        """Return the state before the first pass: a dict of arrays and numbers."""
+        """Return the state before the first pass.
+
+        Parameters
+        ----------
+        objective : Objective
+            That will be minimised.
+
+        Returns
+        -------
+        dict
+            Of arrays and numbers; what `run` goes on from, and changes.
+        """
         return {"epoch": 0}
 
     @abstractmethod
@@ -73,6 +90,7 @@ class Solver(ABC):
         Returns
         -------
         Outcome
+            Why it ended.
         """
 
 
@@ -82,6 +100,47 @@ class GradientDescent(Solver):
 
     With ``batch_size=None`` a batch is everything, and a pass is one update of the
     article's batch gradient descent.
+
+    Parameters
+    ----------
+    rule : Optimizer
+    schedule : Schedule
+    rate : float
+        Initial or highest learning rate per update.
+    batch_size : int or None
+        None for all the rows.
+    max_iter : int
+        Passes at most.
+    tol : float
+        With ``batch_size=None``, a gradient no longer than this ends the run.
+    shuffle : bool, default=True
+        Whether each pass visits the rows in a new order.
+    max_grad_norm : float or None, default=None
+        Longer gradients are shortened to it.
+    random_state : numpy.random.RandomState, default=None
+        Draws the orders; not needed without shuffling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.optimizers import SGD
+    >>> from sklearn_scratchnn.schedules import Constant
+    >>> from sklearn_scratchnn.solvers import GO_ON, GradientDescent
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> objective = make_objective(network, layers, sample, None, penalty=0.01)
+    >>> solver = GradientDescent(SGD(), Constant(), 0.01, None, max_iter=20, tol=0.0)
+    >>> state = solver.init(objective)
+    >>> solver.run(objective, state, lambda loss, rate, norm: GO_ON).name
+    'EXHAUSTED'
+    >>> bool(objective.value() < np.log(3))
+    True
     """
 
     reports_before_step = True
@@ -179,6 +238,35 @@ class LBFGS(Solver):
     """Limited-memory BFGS (Liu and Nocedal, 1989) as SciPy has it.
 
     SciPy computes in float64 whatever the objective's dtype.
+
+    Parameters
+    ----------
+    max_iter : int
+        Passes at most.
+    max_fun : int
+        Evaluations of the objective at most.
+    tol : float
+        A gradient whose largest entry is no more than this ends the run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.solvers import GO_ON, LBFGS
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> objective = make_objective(network, layers, sample, None, penalty=0.01)
+    >>> solver = LBFGS(max_iter=200, max_fun=1000, tol=1e-3)
+    >>> state = solver.init(objective)
+    >>> solver.run(objective, state, lambda loss, rate, norm: GO_ON).name
+    'CONVERGED'
+    >>> bool(objective.value() < np.log(3))
+    True
     """
 
     max_iter: int
@@ -237,6 +325,33 @@ class GaussNewton(Solver):
     G of `curvature` (Schraudolph, 2002). The damping mu (Levenberg, 1944; Marquardt,
     1963) follows the ratio of the actual to the predicted fall, as in Nielsen (1999,
     eq. 2.4).
+
+    Parameters
+    ----------
+    max_iter : int
+        Passes at most.
+    tol : float
+        A gradient no longer than this ends the run.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.solvers import GO_ON, GaussNewton
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> objective = make_objective(network, layers, sample, None, penalty=0.01)
+    >>> solver = GaussNewton(max_iter=50, tol=1e-3)
+    >>> state = solver.init(objective)
+    >>> solver.run(objective, state, lambda loss, rate, norm: GO_ON).name
+    'CONVERGED'
+    >>> bool(objective.value() < np.log(3))
+    True
     """
 
     max_iter: int

@@ -24,6 +24,14 @@ class Standardizer:
     mean, scale : ndarray of float64 of shape (n_features,)
     constant : ndarray of bool of shape (n_features,), default=None
         Columns of one value, which a fold gives no weight.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.standardize import Standardizer
+    >>> standardizer = Standardizer.from_rows(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    >>> standardizer.mean, standardizer.scale
+    (array([2., 5.]), array([1., 1.]))
     """
 
     def __init__(self, mean, scale, constant=None):
@@ -69,14 +77,40 @@ class Standardizer:
         return not self.mean.any() and bool(np.all(self.scale == 1))
 
     def fold(self, W, b):
-        """Return the first layer for raw inputs from that for standardised ones."""
+        """Return the first layer for raw inputs from that for standardised ones.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_features, fan_out)
+        b : ndarray of shape (fan_out,)
+
+        Returns
+        -------
+        W : ndarray of shape (n_features, fan_out)
+            A new array.
+        b : ndarray of shape (fan_out,)
+            A new array.
+        """
         W = W / self.scale[:, np.newaxis]
         if self.constant is not None:
             W[self.constant] = 0
         return W, b - self.mean @ W
 
     def unfold(self, W, b):
-        """Return the first layer for standardised inputs from that for raw ones."""
+        """Return the first layer for standardised inputs from that for raw ones.
+
+        Parameters
+        ----------
+        W : ndarray of shape (n_features, fan_out)
+        b : ndarray of shape (fan_out,)
+
+        Returns
+        -------
+        W : ndarray of shape (n_features, fan_out)
+            A new array.
+        b : ndarray of shape (fan_out,)
+            A new array.
+        """
         return W * self.scale[:, np.newaxis], b + self.mean @ W
 
 

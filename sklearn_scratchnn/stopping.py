@@ -12,6 +12,13 @@ class Patience:
         In units of the score.
     n_epochs : int or inf
         More epochs than these without such a rise are a plateau.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.stopping import Patience
+    >>> patience = Patience(tol=0.01, n_epochs=1)
+    >>> [patience.plateau(score) for score in (0.5, 0.6, 0.6, 0.605, 0.7)]
+    [False, False, False, True, False]
     """
 
     def __init__(self, tol, n_epochs):
@@ -23,6 +30,16 @@ class Patience:
         """Take note of an epoch's score; return whether it ends a plateau.
 
         The count starts again after a plateau.
+
+        Parameters
+        ----------
+        score : float
+            Greater is better.
+
+        Returns
+        -------
+        bool
+            Whether patience is at its end.
         """
         self.count = 0 if score > self.best + self.tol else self.count + 1
         self.best = max(self.best, score)
@@ -39,6 +56,18 @@ class Best:
     ----------
     theta : ndarray of shape (n_parameters,)
         The parameters in training.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.stopping import Best
+    >>> theta = np.array([1.0, 2.0])
+    >>> best = Best(theta)
+    >>> for epoch, score in enumerate([0.5, 0.7, 0.6], start=1):
+    ...     theta += 1.0
+    ...     best.offer(score, epoch, theta)
+    >>> best.epoch, best.theta
+    (2, array([3., 4.]))
     """
 
     def __init__(self, theta):
@@ -47,7 +76,15 @@ class Best:
         self.theta = theta.copy()
 
     def offer(self, score, epoch, theta):
-        """Copy ``theta`` if its score is the best so far."""
+        """Copy ``theta`` if its score is the best so far.
+
+        Parameters
+        ----------
+        score : float
+            Greater is better.
+        epoch : int
+        theta : ndarray of shape (n_parameters,)
+        """
         if score > self.score:
             self.score, self.epoch = score, epoch
             np.copyto(self.theta, theta)

@@ -32,6 +32,20 @@ class History:
     Columns are epoch (from 1), loss (with penalty), validation_loss (without) and
     validation_score where there are any, learning_rate (per update), gradient_norm and
     seconds (since the start).
+
+    Parameters
+    ----------
+    validated : bool
+        Whether there are held-out rows.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.training import History
+    >>> history = History(validated=False)
+    >>> history.append(1, 0.7, 0.1, 2.0, 0.01)
+    >>> history.append(2, 0.5, 0.1, 1.0, 0.02)
+    >>> history.arrays()["loss"]
+    array([0.7, 0.5])
     """
 
     def __init__(self, validated):
@@ -43,19 +57,51 @@ class History:
         return len(self.values) // len(self.names)
 
     def append(self, *row):
-        """Add a row."""
+        """Add a row.
+
+        Parameters
+        ----------
+        *row : float
+            An entry for each of ``names``.
+        """
         self.values += row
 
     def column(self, name):
-        """Return a column as a list."""
+        """Return a column as a list.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        list of float
+            An entry for each pass.
+        """
         return self.values[self.names.index(name) :: len(self.names)]
 
     def last(self, name):
-        """Return the last entry of a column."""
+        """Return the last entry of a column.
+
+        Parameters
+        ----------
+        name : str
+
+        Returns
+        -------
+        float
+            That of the newest pass.
+        """
         return self.values[self.names.index(name) - len(self.names)]
 
     def arrays(self):
-        """Return a dict of equally long arrays."""
+        """Return all columns as arrays.
+
+        Returns
+        -------
+        dict of ndarray of shape (n_passes,)
+            Keys are ``names``.
+        """
         return {name: np.array(self.column(name)) for name in self.names}
 
 
@@ -88,6 +134,28 @@ class Training:
         Whether the loss left the finite numbers.
     best : Best or None
         By validation score.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.solvers import LBFGS
+    >>> from sklearn_scratchnn.training import Training
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, np.arange(3), None)
+    >>> layers = ParameterVector((4, 3))
+    >>> network = make_network(layers, [], "softmax_cross_entropy")
+    >>> objective = make_objective(network, layers, sample, None, penalty=0.01)
+    >>> training = Training(objective, LBFGS(200, 1000, tol=1e-3), patience=None)
+    >>> training.run(training.solver.init(objective))
+    >>> training.outcome.name
+    'CONVERGED'
+    >>> losses = training.history.column("loss")
+    >>> losses[-1] < losses[0]
+    True
     """
 
     _CARRIED = ("history", "patience", "best", "lowest", "_entering", "answer")
@@ -122,6 +190,11 @@ class Training:
         """Run the solver from ``state``; leave the result in ``objective.theta``.
 
         A KeyboardInterrupt goes on after the best parameters so far were put there.
+
+        Parameters
+        ----------
+        state : dict
+            From the solver's ``init``, or from `restore`.
         """
         if not self.history:
             for kept in (self.lowest.theta, self._entering):
@@ -135,7 +208,21 @@ class Training:
             self._settle(finished)
 
     def on_epoch(self, loss, rate, gradient_norm):
-        """Write a pass down, keep what is best, and answer the solver."""
+        """Write a pass down, keep what is best, and answer the solver.
+
+        Parameters
+        ----------
+        loss : float
+            The objective, penalty included.
+        rate : float
+            Learning rate per update.
+        gradient_norm : float
+
+        Returns
+        -------
+        Answer
+            `STOP` also where the loss left the finite numbers.
+        """
         loss, history = float(loss), self.history
         epoch = self.first_epoch + len(history) + 1
         held_out = () if self.validation is None else self.validation()
@@ -157,11 +244,28 @@ class Training:
         return self.answer
 
     def result(self):
-        """Return the parameters as they would be if training ended now."""
+        """Return the parameters as they would be if training ended now.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            No copy.
+        """
         return self.best.theta if self.keep_best else self.theta
 
     def snapshot(self, state):
-        """Return a deep copy of all that this training needs to go on after a pass."""
+        """Return a deep copy of all that this training needs to go on after a pass.
+
+        Parameters
+        ----------
+        state : dict
+            The solver's.
+
+        Returns
+        -------
+        dict
+            For `restore`.
+        """
         carried = {name: getattr(self, name) for name in self._CARRIED}
         elapsed = perf_counter() - self._started
         return copy.deepcopy(
@@ -174,7 +278,18 @@ class Training:
         )
 
     def restore(self, snapshot):
-        """Take over what `snapshot` returned; return the solver's state."""
+        """Take over what `snapshot` returned.
+
+        Parameters
+        ----------
+        snapshot : dict
+            Left as it is.
+
+        Returns
+        -------
+        dict
+            The solver's state, for `run`.
+        """
         snapshot = copy.deepcopy(snapshot)
         vars(self).update(snapshot["training"])
         np.copyto(self.theta, snapshot["theta"])

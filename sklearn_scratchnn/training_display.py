@@ -22,6 +22,7 @@ class TrainingCurveDisplay:
     column : str, default="loss"
         What is drawn, in the words of the history or the log.
     x : {"epoch", "seconds"}, default="epoch"
+        What the horizontal axis counts.
 
     Attributes
     ----------
@@ -94,6 +95,7 @@ class TrainingCurveDisplay:
         Returns
         -------
         display : TrainingCurveDisplay
+            What was drawn.
 
         Raises
         ------
@@ -148,14 +150,21 @@ class TrainingCurveDisplay:
         band : {"std", "range"} or None, default="std"
             One standard deviation to each side of the mean; or from the least to the
             largest run; or no band.
-        log_scale, negate_score, ax, line_kw
-            As in `from_estimator`.
+        log_scale : bool, default=False
+            Whether the vertical axis is logarithmic.
+        negate_score : bool, default=False
+            Whether to draw minus the values.
+        ax : matplotlib.axes.Axes, default=None
+            None makes a figure.
+        line_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot`.
         fill_between_kw : dict, default=None
             For `matplotlib.axes.Axes.fill_between`.
 
         Returns
         -------
         display : TrainingCurveDisplay
+            What was drawn.
 
         Raises
         ------
@@ -215,7 +224,23 @@ class TrainingCurveDisplay:
         line_kw=None,
         fill_between_kw=None,
     ):
-        """Draw the curves; the parameters are those of `from_logs`.
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, default=None
+            None makes a figure.
+        band : {"std", "range"} or None, default="std"
+            One standard deviation to each side of the mean; or from the least to the
+            largest run; or no band.
+        log_scale : bool, default=False
+            Whether the vertical axis is logarithmic.
+        negate_score : bool, default=False
+            Whether to draw minus the values.
+        line_kw : dict, default=None
+            For `matplotlib.axes.Axes.plot`.
+        fill_between_kw : dict, default=None
+            For `matplotlib.axes.Axes.fill_between`.
 
         Returns
         -------

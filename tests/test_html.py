@@ -211,13 +211,30 @@ def test_captions_need_no_newer_scikit_learn(iris):
 # Links and tooltips
 
 
-def test_documentation_link():
-    link = f"{notebook.DOCUMENTATION}/sklearn_scratchnn.Net.html"
+@pytest.fixture
+def served(monkeypatch):
+    """An address at which the documentation is said to be."""
+    address = "https://docs.example/generated"
+    monkeypatch.setattr(notebook, "DOCUMENTATION", address)
+    return address
+
+
+def test_documentation_link(served):
+    link = f"{served}/sklearn_scratchnn.Net.html"
     assert Net()._get_doc_link() == link
     assert f'href="{link}"' in html_of(Net())
 
 
-def test_a_class_of_another_package_has_no_link():
+def test_no_link_where_no_documentation_is_served():
+    """Better none than one to an address that is not there."""
+    assert notebook.DOCUMENTATION == ""
+    assert Net()._get_doc_link() == ""
+    html = html_of(Net())
+    assert "Documentation for" not in html
+    assert "href=" not in html
+
+
+def test_a_class_of_another_package_has_no_link(served):
     class Other(Net):
         _doc_link_module = "sklearn_scratchnn"
 
@@ -228,13 +245,18 @@ def test_a_class_of_another_package_has_no_link():
     "doc_link" not in getattr(BaseEstimator, "_get_params_html", str).__doc__,
     reason="scikit-learn's tooltips came with 1.8",
 )
-def test_parameter_tooltips():
+@pytest.mark.parametrize("address", ["", "https://docs.example/generated"])
+def test_parameter_tooltips(monkeypatch, address):
+    """Also where there is nothing to link to."""
+    monkeypatch.setattr(notebook, "DOCUMENTATION", address)
     html = html_of(Net())
     assert "hidden_layer_sizes: array-like of shape (n_hidden,)" in html
     assert "Units of each hidden layer." in html
     assert "Strength of the penalty." in html
-    link = f"{notebook.DOCUMENTATION}/sklearn_scratchnn.Net.html#:~:text=alpha,-float"
-    assert link in html
+    link = f"{address}/sklearn_scratchnn.Net.html#:~:text=alpha,-float"
+    assert (link in html) == bool(address)
+    assert ("href=" in html) == bool(address)
+    assert "nowhere" not in html
 
 
 # The plain representation
