@@ -8,14 +8,15 @@ from sklearn.exceptions import ConvergenceWarning
 from .solvers import Outcome
 
 NO_START = (
-    "Nothing was learnt; the inputs may be too large, or the penalty too strong. "
-    "Standardize the inputs (standardize=True), or lower alpha."
+    "Nothing was learnt; the inputs may be too large, or the penalty too strong: lower "
+    "alpha."
 )
 NO_BETTER = (
     "The trained network is no better than predicting the frequencies of the classes "
-    "for every row. Check that X holds something about y; if it does, set "
-    "standardize=True, raise max_iter, lower alpha, or change learning_rate_init."
+    "for every row. Check that X holds something about y; if it does, raise max_iter, "
+    "lower alpha, or change learning_rate_init."
 )
+UNSCALED = "First of all, let the inputs be standardized (standardize='robust')."
 
 
 def warn_about(fit):
@@ -27,28 +28,33 @@ def warn_about(fit):
         After its run.
     """
     with np.errstate(all="ignore"):
-        message = _message(fit)
+        message, scale_helps = _message(fit)
+    if scale_helps and not fit.params.standardize:
+        message = f"{message} {UNSCALED}"
     if message:
         warnings.warn(message, ConvergenceWarning, stacklevel=4)
 
 
 def _message(fit):
+    """Return what is to be said, and whether inputs of another scale could help."""
     training, plan, incremental = fit.training, fit.plan, fit.carried is not None
     losses = training.history.column("loss")
     if training.diverged:
-        return _divergence(training)
+        return _divergence(training), True
     if not losses and not np.isfinite(training.objective.value()):
-        return f"The loss is not finite before the first pass. {NO_START}"
+        return f"The loss is not finite before the first pass. {NO_START}", True
     if plan.solver == "gd" and _alternates(losses):
-        return _two_step_cycle(losses, plan)
-    parts = []
+        return _two_step_cycle(losses, plan), False
+    parts, scale_helps = [], False
     if training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
         parts.append(_not_converged(losses, plan))
     if training.outcome is Outcome.STUCK:
         parts.append(_stuck(losses))
+        scale_helps = not losses
     if not incremental and _no_better_than_frequencies(fit, losses):
         parts.append(NO_BETTER)
-    return " ".join(parts)
+        scale_helps = True
+    return " ".join(parts), scale_helps
 
 
 def _divergence(training):
@@ -57,8 +63,7 @@ def _divergence(training):
     return (
         f"The loss became non-finite in epoch {epoch}, at a learning rate of {rate:g}, "
         "and training ended there; the best finite parameters were kept. Lower "
-        "learning_rate_init (to a tenth, say), set max_grad_norm=1, or standardize the "
-        "inputs (standardize=True)."
+        "learning_rate_init (to a tenth, say), or set max_grad_norm=1."
     )
 
 
