@@ -308,6 +308,19 @@ def test_lbfgs_resumes_to_the_same_optimum(moons, tmp_path):
     assert abs(stopped.predict_proba(X_val) - expected).max() > 1e-5
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"max_iter": 5}, {"early_stopping": True, "max_iter": 500}, {"max_iter": 500}],
+    ids=["exhausted", "out of patience", "converged"],
+)
+def test_lbfgs_makes_no_pass_after_the_end(params, moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    whole = network("lbfgs", **params).set_callbacks(Checkpoint(path)).fit(X, y)
+    resumed = Checkpoint.resume(path).fit(X, y)
+    assert_same_fit(resumed, whole)
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_resumed_fit_keeps_the_chosen_penalty(early_stopping, tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
