@@ -277,7 +277,7 @@ model.set_callbacks(Checkpoint(sys.argv[1], every=3), Kill()).fit(X, y)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "adamw"])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "adamw", "gauss_newton"])
 def test_a_killed_fit_resumes_to_the_same_bits(solver, tmp_path):
     path = tmp_path / "model.ckpt"
     params = network(solver).get_params()
