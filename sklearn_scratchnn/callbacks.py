@@ -435,8 +435,9 @@ class Checkpoint(_Callback):
         estimator
             Not fitted, and without callbacks, which may be set anew. Its ``fit`` with
             the arguments of the first one ends with the weights that the first would
-            have ended with; under ``lbfgs``, whose memory SciPy keeps to itself, with
-            these to within ``tol``.
+            have ended with. Not so under ``lbfgs``, whose memory SciPy keeps to itself:
+            it begins with an empty one, and ends with the same weights to within
+            ``tol`` only where there is one optimum and ``max_iter`` is not reached.
 
         Raises
         ------

@@ -177,6 +177,9 @@ class Fit:
                 make_solver(plan, self.params, self.random_state),
                 sample.total_weight,
             )
+        self._set_alpha(alpha, path)
+
+    def _set_alpha(self, alpha, path):
         self.plan, self.alpha_path = replace(self.plan, alpha=alpha), path
         self.training.objective.penalty = alpha / self.sample.total_weight
 
@@ -232,12 +235,15 @@ class Fit:
             "now": self.random_state.get_state(),
             "dropout": dropout and dropout.generator.bit_generator.state,
             "training": self.training.snapshot(self.state),
+            "chosen_alpha": self.alpha_path and (self.plan.alpha, self.alpha_path),
         }
 
     def restore(self, snapshot):
         """Go on from a `snapshot` of a fit that began with the same data."""
         self.state = self.training.restore(snapshot["training"])
         self.random_state.set_state(snapshot["now"])
+        if snapshot["chosen_alpha"]:
+            self._set_alpha(*snapshot["chosen_alpha"])
         if snapshot["dropout"]:
             generator = self.training.objective.draw_mask.generator
             generator.bit_generator.state = snapshot["dropout"]

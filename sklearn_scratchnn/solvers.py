@@ -278,7 +278,11 @@ class LBFGS(Solver):
         from scipy.optimize import minimize
 
         theta, gradient = objective.theta, objective.gradient.theta
-        answer = GO_ON
+        answer = state.pop("answer", GO_ON)
+        if answer is PLATEAU or state.pop("settled", False):
+            return Outcome.CONVERGED
+        if state["epoch"] >= self.max_iter:
+            return Outcome.EXHAUSTED
 
         def value_and_gradient(x):
             np.copyto(theta, x, casting="same_kind")
@@ -312,7 +316,10 @@ class LBFGS(Solver):
         np.copyto(theta, result.x, casting="same_kind")
         if answer is STOP:
             return Outcome.STOPPED
-        if answer is PLATEAU or result.status == 0:
+        if answer is PLATEAU:
+            return Outcome.CONVERGED
+        state["settled"] = result.status == 0
+        if state["settled"]:
             return Outcome.CONVERGED
         return Outcome.EXHAUSTED if result.status == 1 else Outcome.STUCK
 

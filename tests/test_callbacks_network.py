@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_iris, make_moons
+from sklearn.datasets import load_breast_cancer, load_iris, make_moons
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 
@@ -277,7 +277,7 @@ model.set_callbacks(Checkpoint(sys.argv[1], every=3), Kill()).fit(X, y)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "adamw"])
+@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "adamw", "gauss_newton"])
 def test_a_killed_fit_resumes_to_the_same_bits(solver, tmp_path):
     path = tmp_path / "model.ckpt"
     params = network(solver).get_params()
@@ -306,6 +306,37 @@ def test_lbfgs_resumes_to_the_same_optimum(moons, tmp_path):
     got, expected = resumed.predict_proba(X_val), whole.predict_proba(X_val)
     assert_allclose(got, expected, atol=1e-5)
     assert abs(stopped.predict_proba(X_val) - expected).max() > 1e-5
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"max_iter": 5}, {"early_stopping": True, "max_iter": 500}, {"max_iter": 500}],
+    ids=["exhausted", "out of patience", "converged"],
+)
+def test_lbfgs_makes_no_pass_after_the_end(params, moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    whole = network("lbfgs", **params).set_callbacks(Checkpoint(path)).fit(X, y)
+    resumed = Checkpoint.resume(path).fit(X, y)
+    assert_same_fit(resumed, whole)
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_resumed_fit_keeps_the_chosen_penalty(early_stopping, tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    path = tmp_path / "model.ckpt"
+    model = ScratchMLPClassifier(
+        (10,), early_stopping=early_stopping, random_state=0
+    ).set_callbacks(Checkpoint(path), Spy(lambda context, fitted: True))
+    model.fit(X, y)
+    assert model.alpha_path_ is not None
+    resumed = Checkpoint.resume(path).fit(X, y)
+    assert resumed.n_iter_ > model.n_iter_ == 1
+    assert resumed.alpha_ == model.alpha_
+    for name, values in model.alpha_path_.items():
+        assert_array_equal(resumed.alpha_path_[name], values)
+    assert resumed.loss_curve_[0] == model.loss_curve_[0]
+    assert resumed.loss_curve_[-1] < model.loss_curve_[-1]
 
 
 def test_a_resumed_fit_is_checkpointed_in_turn(moons, tmp_path):

@@ -158,6 +158,22 @@ def test_checkpoints_are_written_in_workers(iris, backend, tmp_path):
     assert_array_equal(newest.coefs_[0], search.best_estimator_.coefs_[0])
 
 
+def test_progress_bars_are_shown_with_workers(iris, backend, capsys, monkeypatch):
+    callback = pytest.importorskip("sklearn.callback")
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")
+    search = GridSearchCV(network(), {"alpha": [0.01, 0.3]}, cv=2, n_jobs=2)
+    search.set_callbacks(callback.ProgressBar(max_propagation_depth=None))
+    with backend():
+        search.fit(*iris)
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "GridSearchCV - fit" in shown
+    for task in range(4):
+        line = f"candidate-split-evaluation | ScratchMLPClassifier - fit #{task}"
+        assert line in shown
+    assert "100%" in shown
+
+
 # Threads of BLAS
 
 
