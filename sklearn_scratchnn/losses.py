@@ -8,8 +8,20 @@ the classes.
 from abc import ABC, abstractmethod
 
 import numpy as np
+from numpy import (
+    add,
+    divide,
+    exp,
+    log,
+    logaddexp,
+    maximum,
+    multiply,
+    negative,
+    sqrt,
+    subtract,
+)
 
-from .backend import add_outer, logistic
+from .backend import dot, logistic
 
 
 class Loss(ABC):
@@ -171,17 +183,16 @@ class SoftmaxCrossEntropy(Loss):
     def value_and_delta(self, z, Y, weight, ws):
         """Return sum_b w_b log sum_k exp z_kb - sum_kb Y_kb z_kb; z becomes w p - Y."""
         row, ones = ws.row, ws.output_ones
-        np.maximum.reduce(z, 0, None, row)
-        add_outer(ones, row, z, -1.0)
-        value = -Y.ravel().dot(z.ravel())
-        np.exp(z, z)
+        maximum.reduce(z, 0, None, row)
+        ws.subtract_row()
+        value = dot(Y.ravel(), z.ravel())
+        exp(z, z)
         ones.dot(z, row)
-        weighted = np.divide(row, weight, ws.second_row)
-        np.divide(z, weighted, z)                       # L1  w p = w softmax(z)
-        np.log(row, row)
-        value += weight.dot(row)                        # L2  C = -sum_k Y_k log p_k
-        np.subtract(z, Y, z)                            # L3  delta = dC/dz = p - Y
-        return value
+        weighted = divide(row, weight, ws.second_row)
+        divide(z, weighted, z)                          # L1  w p = w softmax(z)
+        log(row, row)
+        subtract(z, Y, z)                               # L3  delta = dC/dz = p - Y
+        return dot(weight, row) - value                 # L2  C = -sum_k Y_k log p_k
 
     def row_losses(self, z, Y):
         """Return -sum_k Y_k log p_k."""
@@ -194,18 +205,18 @@ class SoftmaxCrossEntropy(Loss):
         p_k behind j (Tanabe and Sagae, 1992, theorem 1).
         """
         tails = np.cumsum(p[::-1], axis=0)[::-1]
-        tails = np.maximum(tails, np.finfo(p.dtype).tiny)
+        tails = maximum(tails, np.finfo(p.dtype).tiny)
         for j, (p_j, s) in enumerate(zip(p[:-1], tails[1:])):
             root = np.zeros_like(p)
-            root[j] = np.sqrt(p_j * (s / tails[j]))
-            np.multiply(p[j + 1 :] / s, -root[j], out=root[j + 1 :])
+            root[j] = sqrt(p_j * (s / tails[j]))
+            multiply(p[j + 1 :] / s, -root[j], out=root[j + 1 :])
             yield root
 
     def probabilities(self, z):
         """Softmax over axis 0, in place."""
-        z -= np.maximum.reduce(z, 0)
-        np.exp(z, out=z)
-        z /= np.add.reduce(z, 0)
+        z -= maximum.reduce(z, 0)
+        exp(z, out=z)
+        z /= add.reduce(z, 0)
         return z
 
     def output_seed(self, k, of):
@@ -229,7 +240,7 @@ class SoftmaxCrossEntropy(Loss):
     def log_probabilities(self, z):
         """Log-softmax over axis 0, in place."""
         z -= np.amax(z, axis=0)
-        z -= np.log(np.sum(np.exp(z), axis=0))
+        z -= log(np.sum(exp(z), axis=0))
         return z
 
 
@@ -257,29 +268,28 @@ class LogisticCrossEntropy(Loss):
 
     def value_and_delta(self, z, Y, weight, ws):
         """Return sum_kb (w_b softplus(z_kb) - Y_kb z_kb); z becomes w p - Y."""
-        value = -Y.ravel().dot(z.ravel())
-        softplus = np.logaddexp(z, 0, out=ws.columns)
+        value = dot(Y.ravel(), z.ravel())
+        softplus = logaddexp(z, 0, out=ws.columns)
         softplus *= weight
-        value += np.add.reduce(softplus, axis=None)     # L2  C
         logistic(z, z)                                  # L1  p = s(z)
         z *= weight
         z -= Y                                          # L3  delta = dC/dz = p - Y
-        return value
+        return float(add.reduce(softplus, None)) - value    # L2  C
 
     def row_losses(self, z, Y):
         """Return sum_k (softplus(z_k) - Y_k z_k)."""
-        return np.sum(np.logaddexp(z, 0) - Y * z, axis=0)
+        return np.sum(logaddexp(z, 0) - Y * z, axis=0)
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j (1 - p_j)) e_j."""
         for j, p_j in enumerate(p):
             root = np.zeros_like(p)
-            root[j] = np.sqrt(p_j * (1 - p_j))
+            root[j] = sqrt(p_j * (1 - p_j))
             yield root
 
     def probabilities(self, z):
         """Logistic function, in place, as exp(log p): small p keep their digits."""
-        return np.exp(self.log_probabilities(z), out=z)
+        return exp(self.log_probabilities(z), out=z)
 
     def output_seed(self, k, of):
         """Logit: e_k. Probability: p_k (1 - p_k) e_k."""
@@ -298,9 +308,9 @@ class LogisticCrossEntropy(Loss):
 
     def log_probabilities(self, z):
         """Turn z into -softplus(-z) in place."""
-        np.negative(z, out=z)
-        np.logaddexp(z, 0, out=z)
-        return np.negative(z, out=z)
+        negative(z, out=z)
+        logaddexp(z, 0, out=z)
+        return negative(z, out=z)
 
 
 LOSSES = {loss.name: loss for loss in (SoftmaxCrossEntropy(), LogisticCrossEntropy())}

@@ -20,8 +20,9 @@ import math
 from functools import partial
 
 import numpy as np
+from numpy import multiply
 
-from .backend import add_outer, as_array, first_gradient, first_layer
+from .backend import as_array, first_gradient, first_layer, outer_adder
 
 
 class Workspace:
@@ -31,12 +32,9 @@ class Workspace:
 
     Parameters
     ----------
-    layer_sizes : sequence of int
-        Features, hidden units of each layer, outputs.
-    activations : sequence of Activation
-        One per hidden layer.
+    network : Network
+        Whose sizes and dtype it has.
     n_rows : int
-    dtype : dtype
     backward : bool, default=True
         Whether there are buffers for the loss and the backward pass.
     dropout : bool, default=False
@@ -46,28 +44,29 @@ class Workspace:
 
     Examples
     --------
-    >>> from sklearn_scratchnn.activations import ACTIVATIONS
+    >>> from sklearn_scratchnn.assembly import make_network
     >>> from sklearn_scratchnn.network import Workspace
-    >>> ws = Workspace((2, 3, 2), [ACTIVATIONS["tanh"]], n_rows=5, dtype="float64")
+    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> layers = ParameterVector((2, 3, 2))
+    >>> ws = Workspace(make_network(layers, ["tanh"], "softmax_cross_entropy"), 5)
     >>> [a.shape for a in ws.outputs], ws.logits.shape
     ([(3, 5)], (2, 5))
     """
 
     def __init__(
         self,
-        layer_sizes,
-        activations,
+        network,
         n_rows,
-        dtype,
         backward=True,
         dropout=False,
         memory=None,
     ):
-        self._made_with = layer_sizes, activations, dtype, backward, dropout
+        self._made_with = network, backward, dropout
         self._memory = {} if memory is None else memory
         self._heads = {n_rows: self}
         self.n_rows = n_rows
-        n_layers, units, K = len(activations), layer_sizes[1:-1], layer_sizes[-1]
+        activations, dtype = network.activations, network.dtype
+        n_layers, (_, *units, K) = len(activations), network.layer_sizes
 
         def array(name, *shape):
             size = math.prod(shape)
@@ -89,16 +88,35 @@ class Workspace:
         self.logits = array("logits", K, n_rows)
         self.ones = array("ones", n_rows)
         self.ones.fill(1)
-        if not backward:
-            return
-        self.deltas = layers("deltas", [True] * n_layers)
+        self.add_bias = [
+            outer_adder(b, self.ones, z)
+            for b, z in zip(network.biases, [*self.inputs, self.logits])
+        ]
         self.masks = layers("masks", [dropout] * n_layers)
         self.dropped = layers("dropped", [dropout] * n_layers)
+        # What the forward pass needs of each hidden layer, looked up once.
+        self.hidden = list(
+            zip(
+                network.times,
+                self.add_bias,
+                activations,
+                self.inputs,
+                self.outputs,
+                self.scratch,
+                self.masks,
+                self.dropped,
+            )
+        )
+        if not backward:
+            return
+        self.deltas = [*layers("deltas", [True] * n_layers), self.logits]
+        self.delta_rows = [delta.T for delta in self.deltas]
         self.targets = array("targets", K, n_rows)
         self.columns = array("columns", K, n_rows)
         self.row, self.second_row = array("row", n_rows), array("second row", n_rows)
         self.output_ones = array("output ones", K)
         self.output_ones.fill(1)
+        self.subtract_row = outer_adder(self.output_ones, self.row, self.logits, -1.0)
 
     def head(self, n_rows):
         """Return the workspace of a smaller batch, in the same memory.
@@ -115,9 +133,9 @@ class Workspace:
         """
         head = self._heads.get(n_rows)
         if head is None:
-            sizes, activations, *others = self._made_with
+            network, *others = self._made_with
             head = self._heads[n_rows] = Workspace(
-                sizes, activations, n_rows, *others, memory=self._memory
+                network, n_rows, *others, memory=self._memory
             )
         return head
 
@@ -157,9 +175,9 @@ class Network:
         self.activations = tuple(activations)
         self.loss = loss
         self.last = len(self.activations)
-        # W_l^T a; the first layer's a is X^T.
-        self._times = [partial(first_layer, self.weights[0].T)]
-        self._times += [W.T.dot for W in self.weights[1:]]
+        # Each writes W_l^T a into its second argument; the first layer's a is X^T.
+        self.times = [partial(first_layer, self.weights[0].T)]
+        self.times += [W.T.dot for W in self.weights[1:]]
 
     def workspace(self, n_rows, backward=True, dropout=False):
         """Return a `Workspace` for batches of at most ``n_rows`` rows.
@@ -177,9 +195,7 @@ class Network:
         Workspace
             In the network's sizes and dtype.
         """
-        return Workspace(
-            self.layer_sizes, self.activations, n_rows, self.dtype, backward, dropout
-        )
+        return Workspace(self, n_rows, backward, dropout)
 
     def forward(self, X, ws, draw_mask=None):
         """Return the logits of the rows X.
@@ -198,18 +214,17 @@ class Network:
         ndarray of shape (K, B)
             ``ws.logits``: the next pass overwrites it.
         """
-        a, ones = X, ws.ones
-        for l, f in enumerate(self.activations):
-            z, out = ws.inputs[l], ws.outputs[l]                        # (fan_out, B)
-            self._times[l](a, z)
-            add_outer(self.biases[l], ones, z)                          # F1
-            f.apply(z, out, ws.scratch[l])                              # F2
+        a = X
+        for times, add_bias, f, z, out, scratch, mask, dropped in ws.hidden:
+            times(a, z)                                                 # (fan_out, B)
+            add_bias()                                                  # F1
+            f.apply(z, out, scratch)                                    # F2
             a = out
             if draw_mask is not None:
-                draw_mask(ws.masks[l])
-                a = np.multiply(out, ws.masks[l], out=ws.dropped[l])    # F3
-        self._times[-1](a, ws.logits)
-        add_outer(self.biases[-1], ones, ws.logits)                     # F1
+                draw_mask(mask)
+                a = multiply(out, mask, dropped)                        # F3
+        self.times[-1](a, ws.logits)
+        ws.add_bias[-1]()                                               # F1
         return ws.logits
 
     def backward(self, X, ws, gradient, draw_mask=None):
@@ -227,23 +242,23 @@ class Network:
             Whether it is None tells whether the forward pass had masks.
         """
         a = ws.outputs if draw_mask is None else ws.dropped
-        delta = ws.logits                                               # (K, B)
+        ones, deltas, delta_rows = ws.ones, ws.deltas, ws.delta_rows
+        dW, db = gradient.weights, gradient.biases
         for l in range(self.last, 0, -1):
-            a[l - 1].dot(delta.T, gradient.weights[l])                  # B1
-            delta.dot(ws.ones, gradient.biases[l])                      # B2
-            delta = self._delta_below(l, delta, ws, draw_mask)          # B3, B4
-        first_gradient(X, delta, out=gradient.weights[0])               # B1
-        delta.dot(ws.ones, gradient.biases[0])                          # B2
+            a[l - 1].dot(delta_rows[l], dW[l])                          # B1
+            deltas[l].dot(ones, db[l])                                  # B2
+            self._delta_below(l, ws, draw_mask)                         # B3, B4
+        first_gradient(X, delta_rows[0], dW[0])                         # B1
+        deltas[0].dot(ones, db[0])                                      # B2
 
-    def _delta_below(self, l, delta, ws, draw_mask=None):
-        """Return delta_{l-1} from delta_l; the output of layer l - 1 becomes its f'."""
+    def _delta_below(self, l, ws, draw_mask=None):
+        """Write delta_{l-1} from delta_l; the output of layer l - 1 becomes its f'."""
         z, a, below = ws.inputs[l - 1], ws.outputs[l - 1], ws.deltas[l - 1]
-        self.weights[l].dot(delta, below)                               # B3
+        self.weights[l].dot(ws.deltas[l], below)                        # B3
         if draw_mask is not None:
             below *= ws.masks[l - 1]
         self.activations[l - 1].derivative(z, a, a, ws.scratch[l - 1])
-        np.multiply(below, a, below)                                    # B4
-        return below
+        multiply(below, a, below)                                       # B4
 
     def value_and_gradient(self, X, Y, weight, ws, gradient, draw_mask=None):
         """Return the weighted loss; write its derivative into ``gradient``.
@@ -292,16 +307,16 @@ class Network:
             ``out``.
         """
         B, bias = out.shape
-        delta, start = ws.logits, sum(W.size for W in self.weights)
+        start = sum(W.size for W in self.weights)
         for l in range(self.last, -1, -1):
             fan_in, fan_out = self.weights[l].shape
             bias, start = bias - fan_out, start - fan_in * fan_out
             rows = out[:, start : start + fan_in * fan_out].reshape(B, fan_in, fan_out)
-            a = ws.outputs[l - 1] if l else as_array(X).T
+            a, delta = ws.outputs[l - 1] if l else as_array(X).T, ws.deltas[l]
             np.einsum("ib,jb->bij", a, delta, out=rows)                 # B1
             out[:, bias : bias + fan_out] = delta.T                     # B2
             if l:
-                delta = self._delta_below(l, delta, ws)                 # B3, B4
+                self._delta_below(l, ws)                                # B3, B4
         return out
 
     def input_gradients(self, ws):
@@ -317,7 +332,6 @@ class Network:
         ndarray of shape (D, B)
             A new array.
         """
-        delta = ws.logits
         for l in range(self.last, 0, -1):
-            delta = self._delta_below(l, delta, ws)                     # B3, B4
-        return self.weights[0].dot(delta)                               # B3
+            self._delta_below(l, ws)                                    # B3, B4
+        return self.weights[0].dot(ws.deltas[0])                        # B3

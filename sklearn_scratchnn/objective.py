@@ -10,7 +10,7 @@ does not grow with the number of rows.
 
 import numpy as np
 
-from .backend import add_scaled
+from .backend import add_scaled, dot
 from .parameters import ParameterVector
 
 
@@ -150,26 +150,20 @@ class Objective:
         return float(np.average(rows, weights=self.weights))
 
     def blocks(self):
-        """Yield the full batch, a block of rows at a time.
+        """Return the full batch, a block of rows at a time.
 
-        Yields
-        ------
-        X : ndarray or CentredRows of shape (B, D)
-            The next block overwrites it, and all that follows.
-        Y : ndarray of shape (K, B)
-            Targets times weight.
-        weight : ndarray of shape (B,)
-            Of sum 1 over all blocks.
-        ws : Workspace
-            For B rows.
+        Returns
+        -------
+        iterable of tuple (X, Y, weight, ws)
+            As `batches` yields them, except that the weights sum to 1 over all blocks.
+            The next block overwrites X, and all that follows.
         """
         if self.block_rows == self.n_samples:
             if self._only_block is None:
-                self._only_block = self._block(0, self.n_samples)
-            yield self._only_block
-            return
-        for start in range(0, self.n_samples, self.block_rows):
-            yield self._block(start, min(start + self.block_rows, self.n_samples))
+                self._only_block = (self._block(0, self.n_samples),)
+            return self._only_block
+        n, step = self.n_samples, self.block_rows
+        return (self._block(i, min(i + step, n)) for i in range(0, n, step))
 
     def _block(self, start, stop):
         ws = self.workspace.head(stop - start)
@@ -208,7 +202,7 @@ class Objective:
         if not self.penalty:
             return 0.0
         W = self.parameters.penalised
-        return 0.5 * self.penalty * W.dot(W)
+        return 0.5 * self.penalty * dot(W, W)
 
     # Minibatches ------------------------------------------------------------------
 

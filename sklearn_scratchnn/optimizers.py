@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
+from numpy import divide, sqrt, square
 
 from .backend import ONE_THREAD, add_scaled
 
@@ -179,12 +180,12 @@ class Adam(Optimizer):
     def _step_piece(self, theta, g, m, v, factor, epsilon):
         m *= self.beta_1
         m += g                                  # m / (1 - beta_1)
-        np.square(g, out=g)
+        square(g, out=g)
         v *= self.beta_2
         v += g                                  # v / (1 - beta_2)
-        np.sqrt(v, out=g)
+        sqrt(v, out=g)
         g += epsilon
-        np.divide(m, g, out=g)
+        divide(m, g, out=g)
         add_scaled(g, -factor, theta)
 
 

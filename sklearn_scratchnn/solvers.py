@@ -12,6 +12,7 @@ from enum import Enum
 
 import numpy as np
 
+from .backend import dot
 from .curvature import curvature
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
@@ -223,7 +224,7 @@ class GradientDescent(Solver):
             self.rate * state["rate_factor"], state["updates"], n_updates
         )
         if measure or most is not None:
-            norm = math.sqrt(gradient.dot(gradient))
+            norm = math.sqrt(dot(gradient, gradient))
         if most is not None and norm > most:
             gradient *= most / norm
         self.rule.step(

@@ -63,28 +63,26 @@ class Best:
     >>> from sklearn_scratchnn.stopping import Best
     >>> theta = np.array([1.0, 2.0])
     >>> best = Best(theta)
-    >>> for epoch, score in enumerate([0.5, 0.7, 0.6], start=1):
+    >>> for score in (0.5, 0.7, 0.6):
     ...     theta += 1.0
-    ...     best.offer(score, epoch, theta)
-    >>> best.epoch, best.theta
-    (2, array([3., 4.]))
+    ...     best.offer(score, theta)
+    >>> best.score, best.theta
+    (0.7, array([3., 4.]))
     """
 
     def __init__(self, theta):
         self.score = -np.inf
-        self.epoch = None
         self.theta = theta.copy()
 
-    def offer(self, score, epoch, theta):
+    def offer(self, score, theta):
         """Copy ``theta`` if its score is the best so far.
 
         Parameters
         ----------
         score : float
             Greater is better.
-        epoch : int
         theta : ndarray of shape (n_parameters,)
         """
         if score > self.score:
-            self.score, self.epoch = score, epoch
-            np.copyto(self.theta, theta)
+            self.score = score
+            self.theta[:] = theta

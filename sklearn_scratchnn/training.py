@@ -128,6 +128,8 @@ class Training:
     Attributes
     ----------
     history : History
+    epoch : int
+        Of the newest pass, counted from 1 and from the passes made before.
     outcome : Outcome or None
         None while running, and after an interruption.
     diverged : bool
@@ -158,7 +160,7 @@ class Training:
     True
     """
 
-    _CARRIED = ("history", "patience", "best", "lowest", "_entering", "answer")
+    _CARRIED = ("epoch", "history", "patience", "best", "lowest", "_entering", "answer")
 
     def __init__(
         self,
@@ -174,7 +176,7 @@ class Training:
         self.objective, self.solver = objective, solver
         self.patience, self.validation = patience, validation
         self.observe, self.verbose = observe, int(verbose)
-        self.first_epoch = first_epoch
+        self.epoch = first_epoch
         self.theta = objective.theta
         self.history = History(validation is not None)
         self.outcome, self.diverged = None, False
@@ -223,22 +225,23 @@ class Training:
         Answer
             `STOP` also where the loss left the finite numbers.
         """
-        loss, history = float(loss), self.history
-        epoch = self.first_epoch + len(history) + 1
         held_out = () if self.validation is None else self.validation()
         seconds = perf_counter() - self._started
-        history.append(epoch, loss, *held_out, rate, float(gradient_norm), seconds)
+        self.epoch += 1
+        self.history.append(self.epoch, loss, *held_out, rate, gradient_norm, seconds)
         if not math.isfinite(loss):
             self.diverged, self.answer = True, STOP
             return STOP
-        score = held_out[1] if held_out else None
-        self._keep(epoch, loss, score)
+        self._keep_lowest(loss)
+        score = -loss
+        if held_out:
+            score = held_out[1]
+            self.best.offer(score, self.theta)
         if self.verbose:
             self._print_throttled()
         self.answer = GO_ON
-        if self.patience is not None:
-            if self.patience.plateau(-loss if score is None else score):
-                self.answer = PLATEAU
+        if self.patience is not None and self.patience.plateau(score):
+            self.answer = PLATEAU
         if self.observe is not None and self.observe(self):
             return STOP
         return self.answer
@@ -296,18 +299,16 @@ class Training:
         self._started = perf_counter() - snapshot["seconds"]
         return snapshot["state"] | {"answer": self.answer}
 
-    def _keep(self, epoch, loss, score):
+    def _keep_lowest(self, loss):
         """Copy parameters: never aliases, which a later pass would change."""
         lowest = self.lowest
         if not self.solver.reports_before_step:
-            lowest.offer(-loss, epoch, self.theta)
-        else:
-            if -loss > lowest.score:
-                lowest.score, lowest.epoch = -loss, epoch
-                lowest.theta, self._entering = self._entering, lowest.theta
-            self._entering[:] = self.theta
-        if score is not None:
-            self.best.offer(score, epoch, self.theta)
+            lowest.offer(-loss, self.theta)
+            return
+        if -loss > lowest.score:
+            lowest.score = -loss
+            lowest.theta, self._entering = self._entering, lowest.theta
+        self._entering[:] = self.theta
 
     def _settle(self, finished):
         if self.keep_best:
@@ -331,11 +332,11 @@ class Training:
 
     def _print(self):
         """Print the last pass, unless that was done."""
-        if not self.history or self.history.last("epoch") == self._printed_epoch:
+        if not self.history or self.epoch == self._printed_epoch:
             return
         last = self.history.last
-        self._printed_at, self._printed_epoch = perf_counter(), last("epoch")
-        print(f"Iteration {self._printed_epoch}, loss = {last('loss'):.8f}")
+        self._printed_at, self._printed_epoch = perf_counter(), self.epoch
+        print(f"Iteration {self.epoch}, loss = {last('loss'):.8f}")
         if self.validation is not None:
             print(
                 f"Validation score: {last('validation_score'):.6f}, "

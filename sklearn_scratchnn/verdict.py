@@ -58,7 +58,7 @@ def _message(fit):
 
 
 def _divergence(training):
-    epoch = training.history.last("epoch")
+    epoch = training.epoch
     rate = training.history.last("learning_rate")
     return (
         f"The loss became non-finite in epoch {epoch}, at a learning rate of {rate:g}, "
