@@ -218,6 +218,7 @@ class Fit:
     def run(self, observe=None):
         """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
         self.training.observe = observe
+        self.state["resumable"] = observe is not None
         with blas_threads(self.training.objective):
             if self.plan.alpha is None:
                 self._choose_alpha()

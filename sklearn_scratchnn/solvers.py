@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
 LBFGS_PAIRS = 20  # of SciPy's 10, small networks need half as many passes again
+JOURNAL_BYTES = 2**26  # a file of that size is still written in a fraction of a second
 
 
 class Answer(Enum):
@@ -237,7 +239,12 @@ class GradientDescent(Solver):
 class LBFGS(Solver):
     """Limited-memory BFGS (Liu and Nocedal, 1989) as SciPy has it.
 
-    SciPy computes in float64 whatever the objective's dtype.
+    SciPy computes in float64 whatever the objective's dtype. It keeps its memory of the
+    earlier passes to itself, but from the same start, with the same values and
+    gradients, it walks the same way: an interrupted run is made again from its start,
+    and says nothing of the passes that it reported before. For that a state that is
+    ``"resumable"`` has a journal of what was computed, up to `JOURNAL_BYTES`; what
+    comes after is computed again.
 
     Parameters
     ----------
@@ -273,24 +280,23 @@ class LBFGS(Solver):
     max_fun: int
     tol: float
 
+    def init(self, objective):
+        """Return the state before the first pass."""
+        return {"epoch": 0, "resumable": False, "journal": [], "outcome": None}
+
     def run(self, objective, state, on_epoch):
         """Minimise; see `Solver.run`. Losses and gradients are those after the pass."""
         from scipy.optimize import minimize
 
         theta, gradient = objective.theta, objective.gradient.theta
-        answer = state.pop("answer", GO_ON)
-        if answer is PLATEAU or state.pop("settled", False):
-            return Outcome.CONVERGED
-        if state["epoch"] >= self.max_iter:
-            return Outcome.EXHAUSTED
-
-        def value_and_gradient(x):
-            np.copyto(theta, x, casting="same_kind")
-            value = float(objective.value_and_gradient())
-            return value, gradient.astype(np.float64)
+        answer, passes = state.pop("answer", GO_ON), count(1)
+        if (outcome := self._outcome(state, answer)) is not None:
+            return outcome
 
         def report(intermediate_result):
             nonlocal answer
+            if next(passes) <= state["epoch"]:
+                return
             np.copyto(theta, intermediate_result.x, casting="same_kind")
             state["epoch"] += 1
             norm = math.sqrt(gradient.dot(gradient))
@@ -299,29 +305,54 @@ class LBFGS(Solver):
                 raise StopIteration
 
         result = minimize(
-            value_and_gradient,
-            theta.astype(np.float64),
+            self._evaluator(objective, state),
+            state.setdefault("start", theta.astype(np.float64)),
             method="L-BFGS-B",
             jac=True,
             callback=report,
-            options={
-                "maxiter": self.max_iter - state["epoch"],
-                "maxfun": self.max_fun,
-                "gtol": self.tol,
-                "ftol": 64 * np.finfo(objective.dtype).eps,
-                "maxls": 50,
-                "maxcor": LBFGS_PAIRS,
-            },
+            options=self._options(objective.dtype),
         )
         np.copyto(theta, result.x, casting="same_kind")
-        if answer is STOP:
-            return Outcome.STOPPED
-        if answer is PLATEAU:
-            return Outcome.CONVERGED
-        state["settled"] = result.status == 0
-        if state["settled"]:
-            return Outcome.CONVERGED
-        return Outcome.EXHAUSTED if result.status == 1 else Outcome.STUCK
+        if answer is GO_ON:
+            ends = Outcome.CONVERGED, Outcome.EXHAUSTED, Outcome.STUCK
+            state["outcome"] = ends[result.status]
+        return self._outcome(state, answer)
+
+    def _evaluator(self, objective, state):
+        """Return a function of theta: value and gradient, from the journal if there."""
+        theta, gradient = objective.theta, objective.gradient.theta
+        journal, evaluations = state["journal"], count()
+        room = JOURNAL_BYTES // gradient.nbytes if state["resumable"] else 0
+
+        def value_and_gradient(x):
+            i = next(evaluations)
+            if i < len(journal):
+                value, entry = journal[i]
+                return value, np.frombuffer(entry, gradient.dtype).astype(np.float64)
+            np.copyto(theta, x, casting="same_kind")
+            value = float(objective.value_and_gradient())
+            if i < room:
+                # Bytes, which cannot change: a deep copy of the state shares them.
+                journal.append((value, gradient.tobytes()))
+            return value, gradient.astype(np.float64)
+
+        return value_and_gradient
+
+    def _options(self, dtype):
+        return {
+            "maxiter": self.max_iter,
+            "maxfun": self.max_fun,
+            "gtol": self.tol,
+            "ftol": 64 * np.finfo(dtype).eps,
+            "maxls": 50,
+            "maxcor": LBFGS_PAIRS,
+        }
+
+    def _outcome(self, state, answer):
+        """Return why to end, or None."""
+        if answer is GO_ON:
+            return state["outcome"]
+        return Outcome.STOPPED if answer is STOP else Outcome.CONVERGED
 
 
 @dataclass(frozen=True)

@@ -158,7 +158,15 @@ class Training:
     True
     """
 
-    _CARRIED = ("history", "patience", "best", "lowest", "_entering", "answer")
+    _CARRIED = (
+        "history",
+        "patience",
+        "best",
+        "lowest",
+        "_entering",
+        "answer",
+        "diverged",
+    )
 
     def __init__(
         self,
@@ -183,6 +191,7 @@ class Training:
         self.keep_best = keep_best and validation is not None
         self.lowest = Best(self.theta)
         self._entering = self.theta.copy()
+        self._newest = self.theta
         self._started = perf_counter()
         self._printed_at, self._printed_epoch = -math.inf, None
 
@@ -272,7 +281,7 @@ class Training:
             {
                 "state": state,
                 "training": carried,
-                "theta": self.theta,
+                "theta": self._newest,
                 "seconds": elapsed,
             }
         )
@@ -311,6 +320,8 @@ class Training:
 
     def _settle(self, finished):
         if self.keep_best:
+            if self.observe is not None:
+                self._newest = self.theta.copy()
             np.copyto(self.theta, self.best.theta)
         elif self.diverged or not finished or not self._is_finite():
             np.copyto(self.theta, self.lowest.theta)
