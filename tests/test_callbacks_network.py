@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_iris, make_moons
@@ -14,6 +15,7 @@ from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier, solvers
+from sklearn_scratchnn._compat import without_callbacks
 from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
 from sklearn_scratchnn.objective import Objective
 from sklearn_scratchnn.solvers import SOLVERS
@@ -137,6 +139,56 @@ def test_the_fitted_estimator_is_that_of_a_shorter_fit(moons, solver):
         shorter = network(solver, learning_rate="constant", max_iter=n_iter).fit(X, y)
         got = seen[n_iter - 1]
         assert_array_equal(got.predict_proba(X_val), shorter.predict_proba(X_val))
+
+
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_fitted_estimator_shows_the_history_so_far(moons, solver, validated):
+    X, y, X_val, y_val = moons
+    held_out = {"X_val": X_val, "y_val": y_val} if validated else {}
+    seen = []
+    spy = Spy(lambda context, fitted: seen.append(fitted))
+    model = network(solver).set_callbacks(spy).fit(X, y, **held_out)
+    assert len(seen) == model.n_iter_ + 1
+    for i, fitted in enumerate(seen[:-1], start=1):
+        assert fitted.n_iter_ == i
+        assert fitted.t_ == i * len(X)
+        assert fitted.history_.keys() == model.history_.keys()
+        for name, column in fitted.history_.items():
+            assert type(column) is np.ndarray
+            assert_array_equal(column, model.history_[name][:i])
+        assert fitted.loss_curve_ is fitted.history_["loss"]
+        assert fitted.loss_ == fitted.loss_curve_[-1]
+        assert fitted.best_loss_ == fitted.loss_curve_.min()
+        if validated:
+            scores = fitted.validation_scores_
+            assert fitted.best_validation_score_ == scores.max()
+        again = pickle.loads(pickle.dumps(without_callbacks(fitted)))
+        assert_same_fit(again, fitted)
+    assert_few_arrays([fitted.loss_curve_ for fitted in seen])
+    for column in model.history_.values():
+        assert column.base is None
+        assert column.flags.writeable
+
+
+def test_a_scorer_is_shown_the_history_so_far(moons):
+    X, y, X_val, y_val = moons
+    seen = []
+
+    def scoring(fitted, X, y):
+        seen.append(fitted)
+        return len(seen) / 100
+
+    model = network("adam", scoring=scoring).fit(X, y, X_val=X_val, y_val=y_val)
+    for i, fitted in enumerate(seen):
+        assert_array_equal(fitted.loss_curve_, model.loss_curve_[:i])
+    assert_few_arrays([fitted.loss_curve_ for fitted in seen])
+
+
+def assert_few_arrays(heads):
+    """Assert that arrays were not made anew for each epoch."""
+    bases = {id(head.base) for head in heads if head.base is not None}
+    assert 0 < len(bases) < len(heads) / 2
 
 
 def test_a_failing_callback_leaves_the_model_and_tears_down(moons):
