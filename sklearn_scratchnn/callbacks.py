@@ -18,7 +18,7 @@ from sklearn.metrics import check_scoring
 from ._compat import without_callbacks
 from .stopping import Patience
 
-HEADER = b"sklearn_scratchnn checkpoint 1\n"
+HEADER = b"sklearn_scratchnn checkpoint 2\n"
 
 
 class _Callback:
@@ -358,6 +358,13 @@ class Checkpoint(_Callback):
     -----
     The file is a pickle: open none that you do not trust.
 
+    A file of a `ScratchMLPClassifier` holds a few times its parameters, and the
+    optimizer's state. Under ``solver="lbfgs"`` it grows with the passes: SciPy keeps
+    its memory of them to itself, so a resumed fit walks its way again from the start,
+    for which the file has the loss and the gradient of every evaluation, up to 64 MiB;
+    what would be more is computed again. With thousands of parameters, let ``every``
+    be 10 or more.
+
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
@@ -435,9 +442,8 @@ class Checkpoint(_Callback):
         estimator
             Not fitted, and without callbacks, which may be set anew. Its ``fit`` with
             the arguments of the first one ends with the weights that the first would
-            have ended with. Not so under ``lbfgs``, whose memory SciPy keeps to itself:
-            it begins with an empty one, and ends with the same weights to within
-            ``tol`` only where there is one optimum and ``max_iter`` is not reached.
+            have ended with, to the bit where NumPy, SciPy and the number of BLAS
+            threads are the same.
 
         Raises
         ------

@@ -218,6 +218,7 @@ class Fit:
     def run(self, observe=None):
         """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
         self.training.observe = observe
+        self.state["resumable"] = observe is not None
         with blas_threads(self.training.objective):
             if self.plan.alpha is None:
                 self._choose_alpha()
@@ -264,14 +265,17 @@ class Fit:
     def fitted_copy(self, theta):
         """Return a copy of the estimator, fitted with the parameters ``theta``."""
         fitted = copy.copy(self.params)
-        vars(fitted).update(self.attributes(theta))
+        vars(fitted).update(self.attributes(theta, copy=False))
         return fitted
 
     @np.errstate(all="ignore")
-    def attributes(self, theta):
-        """Return the fitted attributes for the parameters ``theta``, as new arrays."""
+    def attributes(self, theta, copy=True):
+        """Return the fitted attributes for the parameters ``theta``, as new arrays.
+
+        Without ``copy`` the curves are the training's own, read-only: to ask after
+        every pass costs the same however many there were.
+        """
         coefs, intercepts = self._raw_layers(theta)
-        history = self.training.history.arrays()
         return {
             "classes_": self.classes,
             "coefs_": coefs,
@@ -283,7 +287,7 @@ class Fit:
             "solver_": self.plan.solver,
             "alpha_": self.plan.alpha,
             "alpha_path_": self.alpha_path,
-            **self._curves(history),
+            **self._curves(copy),
         }
 
     def _raw_layers(self, theta):
@@ -314,31 +318,35 @@ class Fit:
             return otherwise
         return getattr(self.params, name, otherwise)
 
-    def _curves(self, history):
+    def _curves(self, copy):
         """Return what follows from the history; the curves are its own arrays."""
-        earlier = self._earlier("history_", {})
+        history, earlier = self.training.history.arrays(), self._earlier("history_", {})
         n_passes = len(history["epoch"])
-        history = {
-            name: np.concatenate([earlier.get(name, values[:0]), values])
-            for name, values in history.items()
-        }
+        if earlier:
+            history = {
+                name: np.concatenate([earlier.get(name, values[:0]), values])
+                for name, values in history.items()
+            }
+        elif copy:
+            history = {name: values.copy() for name, values in history.items()}
         losses, scores = history["loss"], history.get("validation_score")
         loss = losses[-1].item() if len(losses) else self._present_loss()
-        finite = losses[np.isfinite(losses)]
-        best_loss = finite.min().item() if len(finite) else loss
-        best_score = None
-        if scores is not None:
-            best_score = np.fmax.reduce(scores, initial=-np.inf).item()
+        best = self.training.best
         return {
             "history_": history,
             "loss_curve_": losses,
             "loss_": loss,
-            "best_loss_": best_loss,
+            "best_loss_": self._best_loss(loss),
             "validation_scores_": scores,
-            "best_validation_score_": best_score,
+            "best_validation_score_": best.score if best else None,
             "n_iter_": len(losses),
             "t_": self._earlier("t_", 0) + n_passes * self.sample.n_samples,
         }
+
+    def _best_loss(self, otherwise):
+        """Return the lowest finite loss of all passes."""
+        best = np.fmin(-self.training.lowest.score, self._earlier("best_loss_", np.inf))
+        return best.item() if np.isfinite(best) else otherwise
 
 
 def _takes_weights(scorer):

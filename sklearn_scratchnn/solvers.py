@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from itertools import count
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
 LBFGS_PAIRS = 20  # of SciPy's 10, small networks need half as many passes again
+JOURNAL_BYTES = 2**26  # a file of that size is still written in a fraction of a second
 
 
 class Answer(Enum):
@@ -238,7 +240,12 @@ class GradientDescent(Solver):
 class LBFGS(Solver):
     """Limited-memory BFGS (Liu and Nocedal, 1989) as SciPy has it.
 
-    SciPy computes in float64 whatever the objective's dtype.
+    SciPy computes in float64 whatever the objective's dtype. It keeps its memory of the
+    earlier passes to itself, but from the same start, with the same values and
+    gradients, it walks the same way: an interrupted run is made again from its start,
+    and says nothing of the passes that it reported before. For that a state that is
+    ``"resumable"`` has a journal of what was computed, up to `JOURNAL_BYTES`; what
+    comes after is computed again.
 
     Parameters
     ----------
@@ -274,55 +281,89 @@ class LBFGS(Solver):
     max_fun: int
     tol: float
 
+    def init(self, objective):
+        """Return the state before the first pass."""
+        return {"epoch": 0, "resumable": False, "journal": [], "outcome": None}
+
     def run(self, objective, state, on_epoch):
         """Minimise; see `Solver.run`. Losses and gradients are those after the pass."""
         from scipy.optimize import minimize
 
         theta, gradient = objective.theta, objective.gradient.theta
-        answer = state.pop("answer", GO_ON)
-        if answer is PLATEAU or state.pop("settled", False):
-            return Outcome.CONVERGED
-        if state["epoch"] >= self.max_iter:
-            return Outcome.EXHAUSTED
-
-        def value_and_gradient(x):
-            np.copyto(theta, x, casting="same_kind")
-            value = float(objective.value_and_gradient())
-            return value, gradient.astype(np.float64)
+        answer, passes = state.pop("answer", GO_ON), count(1)
+        if (outcome := self._outcome(state, answer)) is not None:
+            return outcome
 
         def report(intermediate_result):
             nonlocal answer
-            np.copyto(theta, intermediate_result.x, casting="same_kind")
+            if next(passes) <= state["epoch"]:
+                return
+            theta[:] = intermediate_result.x
             state["epoch"] += 1
-            norm = math.sqrt(gradient.dot(gradient))
+            norm = math.sqrt(dot(gradient, gradient))
             answer = on_epoch(float(intermediate_result.fun), 1.0, norm)
             if answer is not GO_ON:
                 raise StopIteration
 
+        value, gradient_there = self._evaluators(objective, state)
         result = minimize(
-            value_and_gradient,
-            theta.astype(np.float64),
+            value,
+            state.setdefault("start", theta.astype(np.float64)),
             method="L-BFGS-B",
-            jac=True,
+            jac=gradient_there,
             callback=report,
-            options={
-                "maxiter": self.max_iter - state["epoch"],
-                "maxfun": self.max_fun,
-                "gtol": self.tol,
-                "ftol": 64 * np.finfo(objective.dtype).eps,
-                "maxls": 50,
-                "maxcor": LBFGS_PAIRS,
-            },
+            options=self._options(objective.dtype),
         )
-        np.copyto(theta, result.x, casting="same_kind")
-        if answer is STOP:
-            return Outcome.STOPPED
-        if answer is PLATEAU:
-            return Outcome.CONVERGED
-        state["settled"] = result.status == 0
-        if state["settled"]:
-            return Outcome.CONVERGED
-        return Outcome.EXHAUSTED if result.status == 1 else Outcome.STUCK
+        theta[:] = result.x
+        if answer is GO_ON:
+            ends = Outcome.CONVERGED, Outcome.EXHAUSTED, Outcome.STUCK
+            state["outcome"] = ends[result.status]
+        return self._outcome(state, answer)
+
+    def _evaluators(self, objective, state):
+        """Return the value, and the gradient where the value was asked for last.
+
+        Both as functions of theta, and from the journal if they are there. SciPy asks
+        for the gradient after the value at the same theta; where one function returns
+        both, it first compares the two thetas, in half the time of a small network.
+        """
+        theta, gradient = objective.theta, objective.gradient.theta
+        journal, evaluations = state["journal"], count()
+        room = JOURNAL_BYTES // gradient.nbytes if state["resumable"] else 0
+
+        latest = gradient
+
+        def value(x):
+            nonlocal latest
+            i = next(evaluations)
+            if i < len(journal):
+                value, entry = journal[i]
+                latest = np.frombuffer(entry, gradient.dtype)
+                return value
+            theta[:] = x
+            value, latest = objective.value_and_gradient(), gradient
+            if i < room:
+                # Bytes, which cannot change: a deep copy of the state shares them.
+                journal.append((value, gradient.tobytes()))
+            return value
+
+        return value, lambda x: latest.astype(np.float64)
+
+    def _options(self, dtype):
+        return {
+            "maxiter": self.max_iter,
+            "maxfun": self.max_fun,
+            "gtol": self.tol,
+            "ftol": 64 * np.finfo(dtype).eps,
+            "maxls": 50,
+            "maxcor": LBFGS_PAIRS,
+        }
+
+    def _outcome(self, state, answer):
+        """Return why to end, or None."""
+        if answer is GO_ON:
+            return state["outcome"]
+        return Outcome.STOPPED if answer is STOP else Outcome.CONVERGED
 
 
 @dataclass(frozen=True)
@@ -377,7 +418,7 @@ class GaussNewton(Solver):
             previous = loss
             loss, G = curvature(objective)
             state["epoch"] += 1
-            state["norm"] = math.sqrt(gradient.dot(gradient))
+            state["norm"] = math.sqrt(dot(gradient, gradient))
             least = 64 * np.finfo(theta.dtype).eps * abs(loss)
             state["settled"] = bool(previous - loss <= least)
             answer = on_epoch(loss, 1.0, state["norm"])

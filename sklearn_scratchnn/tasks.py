@@ -38,4 +38,4 @@ class EpochTasks:
         )
 
     def _now(self):
-        return self.fit.attributes(self.fit.training.result())
+        return self.fit.attributes(self.fit.training.result(), copy=False)

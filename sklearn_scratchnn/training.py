@@ -27,11 +27,14 @@ COLUMNS = (
 
 
 class History:
-    """One row a pass in training, one array a column afterwards.
+    """One row a pass in training, one array a column when somebody asks.
 
     Columns are epoch (from 1), loss (with penalty), validation_loss (without) and
     validation_score where there are any, learning_rate (per update), gradient_norm and
     seconds (since the start).
+
+    Rows wait in a list until they are asked for, and then move into arrays that have
+    room for more: to ask after every pass costs what the new rows cost.
 
     Parameters
     ----------
@@ -49,12 +52,21 @@ class History:
     """
 
     def __init__(self, validated):
-        self.names = [c for c in COLUMNS if validated or "validation" not in c]
+        names = [c for c in COLUMNS if validated or "validation" not in c]
+        kinds = {"epoch": int}
+        self.__setstate__({c: np.empty(0, kinds.get(c, float)) for c in names})
+
+    def __getstate__(self):
+        return self.arrays()
+
+    def __setstate__(self, arrays):
+        self.names, self._arrays = list(arrays), arrays
+        self._n_moved = len(arrays["epoch"])
         # One flat list: the garbage collector would visit a tuple or list per row.
-        self.values = []
+        self._waiting = []
 
     def __len__(self):
-        return len(self.values) // len(self.names)
+        return self._n_moved + len(self._waiting) // len(self.names)
 
     def append(self, *row):
         """Add a row.
@@ -64,7 +76,7 @@ class History:
         *row : float
             An entry for each of ``names``.
         """
-        self.values += row
+        self._waiting += row
 
     def column(self, name):
         """Return a column as a list.
@@ -78,7 +90,7 @@ class History:
         list of float
             An entry for each pass.
         """
-        return self.values[self.names.index(name) :: len(self.names)]
+        return self.arrays()[name].tolist()
 
     def last(self, name):
         """Return the last entry of a column.
@@ -92,7 +104,7 @@ class History:
         float
             That of the newest pass.
         """
-        return self.values[self.names.index(name) - len(self.names)]
+        return self.arrays()[name][-1].item()
 
     def arrays(self):
         """Return all columns as arrays.
@@ -100,9 +112,26 @@ class History:
         Returns
         -------
         dict of ndarray of shape (n_passes,)
-            Keys are ``names``.
+            Keys are ``names``. No copies, and read-only; later rows do not change them.
         """
-        return {name: np.array(self.column(name)) for name in self.names}
+        n, waiting = len(self), self._waiting
+        if waiting:
+            for i, name in enumerate(self.names):
+                self._move(name, waiting[i :: len(self.names)])
+            self._n_moved, self._waiting = n, []
+        heads = {name: array[:n] for name, array in self._arrays.items()}
+        for head in heads.values():
+            head.flags.writeable = False
+        return heads
+
+    def _move(self, name, entries):
+        """Write entries behind those of a column, which doubles where it is full."""
+        array, start = self._arrays[name], self._n_moved
+        stop = start + len(entries)
+        if stop > len(array):
+            self._arrays[name] = np.empty(2 * stop, array.dtype)
+            self._arrays[name][:start] = array[:start]
+        self._arrays[name][start:stop] = entries
 
 
 class Training:
@@ -160,7 +189,16 @@ class Training:
     True
     """
 
-    _CARRIED = ("epoch", "history", "patience", "best", "lowest", "_entering", "answer")
+    _CARRIED = (
+        "epoch",
+        "history",
+        "patience",
+        "best",
+        "lowest",
+        "_entering",
+        "answer",
+        "diverged",
+    )
 
     def __init__(
         self,
@@ -185,6 +223,7 @@ class Training:
         self.keep_best = keep_best and validation is not None
         self.lowest = Best(self.theta)
         self._entering = self.theta.copy()
+        self._newest = self.theta
         self._started = perf_counter()
         self._printed_at, self._printed_epoch = -math.inf, None
 
@@ -275,7 +314,7 @@ class Training:
             {
                 "state": state,
                 "training": carried,
-                "theta": self.theta,
+                "theta": self._newest,
                 "seconds": elapsed,
             }
         )
@@ -312,6 +351,8 @@ class Training:
 
     def _settle(self, finished):
         if self.keep_best:
+            if self.observe is not None:
+                self._newest = self.theta.copy()
             np.copyto(self.theta, self.best.theta)
         elif self.diverged or not finished or not self._is_finite():
             np.copyto(self.theta, self.lowest.theta)

@@ -6,19 +6,23 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_iris, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, solvers
+from sklearn_scratchnn._compat import without_callbacks
 from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
+from sklearn_scratchnn.objective import Objective
+from sklearn_scratchnn.solvers import SOLVERS
 
 skl = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-SOLVERS = ["gd", "sgd", "adam", "adamw", "lbfgs", "gauss_newton"]
 
 
 class Spy:
@@ -137,6 +141,56 @@ def test_the_fitted_estimator_is_that_of_a_shorter_fit(moons, solver):
         assert_array_equal(got.predict_proba(X_val), shorter.predict_proba(X_val))
 
 
+@pytest.mark.parametrize("validated", [False, True])
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_fitted_estimator_shows_the_history_so_far(moons, solver, validated):
+    X, y, X_val, y_val = moons
+    held_out = {"X_val": X_val, "y_val": y_val} if validated else {}
+    seen = []
+    spy = Spy(lambda context, fitted: seen.append(fitted))
+    model = network(solver).set_callbacks(spy).fit(X, y, **held_out)
+    assert len(seen) == model.n_iter_ + 1
+    for i, fitted in enumerate(seen[:-1], start=1):
+        assert fitted.n_iter_ == i
+        assert fitted.t_ == i * len(X)
+        assert fitted.history_.keys() == model.history_.keys()
+        for name, column in fitted.history_.items():
+            assert type(column) is np.ndarray
+            assert_array_equal(column, model.history_[name][:i])
+        assert fitted.loss_curve_ is fitted.history_["loss"]
+        assert fitted.loss_ == fitted.loss_curve_[-1]
+        assert fitted.best_loss_ == fitted.loss_curve_.min()
+        if validated:
+            scores = fitted.validation_scores_
+            assert fitted.best_validation_score_ == scores.max()
+        again = pickle.loads(pickle.dumps(without_callbacks(fitted)))
+        assert_same_fit(again, fitted)
+    assert_few_arrays([fitted.loss_curve_ for fitted in seen])
+    for column in model.history_.values():
+        assert column.base is None
+        assert column.flags.writeable
+
+
+def test_a_scorer_is_shown_the_history_so_far(moons):
+    X, y, X_val, y_val = moons
+    seen = []
+
+    def scoring(fitted, X, y):
+        seen.append(fitted)
+        return len(seen) / 100
+
+    model = network("adam", scoring=scoring).fit(X, y, X_val=X_val, y_val=y_val)
+    for i, fitted in enumerate(seen):
+        assert_array_equal(fitted.loss_curve_, model.loss_curve_[:i])
+    assert_few_arrays([fitted.loss_curve_ for fitted in seen])
+
+
+def assert_few_arrays(heads):
+    """Assert that arrays were not made anew for each epoch."""
+    bases = {id(head.base) for head in heads if head.base is not None}
+    assert 0 < len(bases) < len(heads) / 2
+
+
 def test_a_failing_callback_leaves_the_model_and_tears_down(moons):
     X, y, X_val, y_val = moons
 
@@ -219,6 +273,11 @@ RESUMED = {
     "adam, patience": {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 100},
     "adamw": {},
     "gauss_newton": {},
+    "lbfgs": {},
+    "lbfgs, converging": {"tol": 0.01, "max_iter": 200},
+    "lbfgs, few evaluations": {"max_fun": 12, "max_iter": 200},
+    "lbfgs, patience": {"early_stopping": True, "n_iter_no_change": 2, "max_iter": 100},
+    "lbfgs, in halves": {"dtype": "float32"},
 }
 
 
@@ -277,7 +336,7 @@ model.set_callbacks(Checkpoint(sys.argv[1], every=3), Kill()).fit(X, y)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
-@pytest.mark.parametrize("solver", ["gd", "sgd", "adam", "adamw", "gauss_newton"])
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_a_killed_fit_resumes_to_the_same_bits(solver, tmp_path):
     path = tmp_path / "model.ckpt"
     params = network(solver).get_params()
@@ -293,31 +352,169 @@ def test_a_killed_fit_resumes_to_the_same_bits(solver, tmp_path):
     assert_same_fit(Checkpoint.resume(path).fit(X, y), whole)
 
 
-def test_lbfgs_resumes_to_the_same_optimum(moons, tmp_path):
+@pytest.mark.parametrize("case", RESUMED)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_stopped_fit_resumes_from_its_end(case, early_stopping, moons, tmp_path):
+    """Where it kept the best parameters, here the first, it goes on from the newest."""
+    X, y, X_val, y_val = moons
+    held_out = {"X_val": X_val, "y_val": 1 - y_val} if early_stopping else {}
+    path = tmp_path / "model.ckpt"
+    whole = resumable(case).set_params(early_stopping=early_stopping)
+    whole.fit(X, y, **held_out)
+    ask = Spy(lambda context, fitted: context.task_id == 2)
+    stopped = resumable(case).set_params(early_stopping=early_stopping)
+    stopped.set_callbacks(Checkpoint(path), ask).fit(X, y, **held_out)
+    assert stopped.n_iter_ == 3 < whole.n_iter_
+    assert_same_fit(Checkpoint.resume(path).fit(X, y, **held_out), whole)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_fit_resumes_twice(solver, moons, tmp_path):
     X, y, X_val, y_val = moons
     path = tmp_path / "model.ckpt"
-    params = {"hidden_layer_sizes": (), "max_iter": 1000, "tol": 1e-8}
-    ask = Spy(lambda context, fitted: context.task_id == 3)
-    stopped = network("lbfgs").set_params(**params)
-    stopped.set_callbacks(Checkpoint(path), ask).fit(X, y)
-    whole = network("lbfgs").set_params(**params).fit(X, y)
+    whole = network(solver).fit(X, y)
+    model = network(solver)
+    for _ in range(2):
+        ask = Spy(lambda context, fitted: context.task_id == 2)
+        model.set_callbacks(Checkpoint(path), ask).fit(X, y)
+        model = Checkpoint.resume(path)
+    assert Checkpoint.load(path).n_iter_ == 3 + 3 < whole.n_iter_
+    assert_same_fit(model.fit(X, y), whole)
+
+
+# The journal of L-BFGS
+
+
+def journal_of(path):
+    return Checkpoint.resume(path)._resume["training"]["state"]["journal"]
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """Return a list that grows with every evaluation of loss and gradient."""
+    made, evaluate = [], Objective.value_and_gradient
+
+    def counted(objective):
+        made.append(objective)
+        return evaluate(objective)
+
+    monkeypatch.setattr(Objective, "value_and_gradient", counted)
+    return made
+
+
+def test_what_the_journal_holds_is_not_computed_again(moons, tmp_path, evaluations):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    ask = Spy(lambda context, fitted: context.task_id == 5)
+    network("lbfgs").set_callbacks(Checkpoint(path), ask).fit(X, y)
+    first = len(evaluations)
+    assert len(journal_of(path)) == first > 5
     resumed = Checkpoint.resume(path).fit(X, y)
-    assert stopped.n_iter_ == 4 < resumed.n_iter_
-    got, expected = resumed.predict_proba(X_val), whole.predict_proba(X_val)
-    assert_allclose(got, expected, atol=1e-5)
-    assert abs(stopped.predict_proba(X_val) - expected).max() > 1e-5
+    n_resumed = len(evaluations) - first
+    assert_same_fit(network("lbfgs").fit(X, y), resumed)
+    assert len(evaluations) == 2 * (first + n_resumed)
+
+
+def test_a_journal_is_limited_in_its_bytes(moons, tmp_path, monkeypatch, evaluations):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    n_parameters = 2 * 4 + 4 + 4 * 2 + 2
+    monkeypatch.setattr(solvers, "JOURNAL_BYTES", 3 * 8 * n_parameters + 7)
+    ask = Spy(lambda context, fitted: context.task_id == 5)
+    network("lbfgs").set_callbacks(Checkpoint(path), ask).fit(X, y)
+    first = len(evaluations)
+    assert len(journal_of(path)) == 3
+    resumed = Checkpoint.resume(path).set_callbacks(Checkpoint(path)).fit(X, y)
+    assert_same_fit(resumed, network("lbfgs").fit(X, y))
+    assert len(journal_of(path)) == 3
+    n_whole = (len(evaluations) - first + 3) // 2
+    assert len(evaluations) == first + 2 * n_whole - 3
+
+
+def test_snapshots_share_the_journal(moons, tmp_path):
+    """Its gradients, which never change, are not copied for every file."""
+    X, y, X_val, y_val = moons
+    journals = []
+
+    class Look(Spy):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            snapshot = estimator._training_snapshot()
+            journals.append(snapshot["training"]["state"]["journal"])
+
+    network("lbfgs").set_callbacks(Look(None)).fit(X, y)
+    assert 2 <= len(journals[0]) < len(journals[-1])
+    for (_, gradient), (_, later) in zip(journals[0], journals[-1]):
+        assert gradient is later
+
+
+def test_a_fit_without_callbacks_keeps_no_journal(moons, tmp_path, monkeypatch):
+    X, y, X_val, y_val = moons
+    path, states = tmp_path / "model.ckpt", []
+    run = solvers.LBFGS.run
+
+    def seen(solver, objective, state, on_epoch):
+        states.append(state)
+        return run(solver, objective, state, on_epoch)
+
+    monkeypatch.setattr(solvers.LBFGS, "run", seen)
+    network("lbfgs").fit(X, y)
+    assert not states.pop()["journal"]
+    ask = Spy(lambda context, fitted: context.task_id == 5)
+    network("lbfgs").set_callbacks(Checkpoint(path), ask).fit(X, y)
+    n_entries = len(states.pop()["journal"])
+    Checkpoint.resume(path).fit(X, y)
+    assert len(states.pop()["journal"]) == n_entries, "it is read, and not added to"
 
 
 @pytest.mark.parametrize(
     "params",
-    [{"max_iter": 5}, {"early_stopping": True, "max_iter": 500}, {"max_iter": 500}],
-    ids=["exhausted", "out of patience", "converged"],
+    [
+        {"max_iter": 5},
+        {"early_stopping": True, "max_iter": 500},
+        {"max_iter": 500},
+        {"max_fun": 12},
+    ],
+    ids=["exhausted", "out of patience", "converged", "out of evaluations"],
 )
-def test_lbfgs_makes_no_pass_after_the_end(params, moons, tmp_path):
+def test_lbfgs_evaluates_nothing_after_the_end(
+    params, moons, tmp_path, monkeypatch, evaluations
+):
+    monkeypatch.setattr(solvers, "JOURNAL_BYTES", 0)
     X, y, X_val, y_val = moons
     path = tmp_path / "model.ckpt"
     whole = network("lbfgs", **params).set_callbacks(Checkpoint(path)).fit(X, y)
+    n_evaluations = len(evaluations)
     resumed = Checkpoint.resume(path).fit(X, y)
+    assert_same_fit(resumed, whole)
+    assert len(evaluations) == n_evaluations
+
+
+def test_lbfgs_resumes_to_the_same_dead_end(moons, tmp_path, monkeypatch):
+    X, y, X_val, y_val = moons
+    path, evaluate = tmp_path / "model.ckpt", Objective.value_and_gradient
+
+    def cliff(objective):
+        value = evaluate(objective)
+        return value if value > 0.4 else value + 1
+
+    monkeypatch.setattr(Objective, "value_and_gradient", cliff)
+    whole = network("lbfgs", max_iter=500)
+    with pytest.warns(ConvergenceWarning, match="no further descent"):
+        whole.set_callbacks(Checkpoint(path, every=4)).fit(X, y)
+    for ask in ([], [Spy(lambda context, fitted: context.task_id == 5)]):
+        network("lbfgs", max_iter=500).set_callbacks(Checkpoint(path), *ask).fit(X, y)
+        with pytest.warns(ConvergenceWarning, match="no further descent"):
+            assert_same_fit(Checkpoint.resume(path).fit(X, y), whole)
+
+
+def test_a_diverged_fit_resumes_to_its_end(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    whole = network("sgd", learning_rate_init=1e200).set_callbacks(Checkpoint(path))
+    with pytest.warns(ConvergenceWarning, match="became non-finite"):
+        whole.fit(X, y)
+    with pytest.warns(ConvergenceWarning, match="became non-finite"):
+        resumed = Checkpoint.resume(path).fit(X, y)
     assert_same_fit(resumed, whole)
 
 
@@ -335,8 +532,9 @@ def test_a_resumed_fit_keeps_the_chosen_penalty(early_stopping, tmp_path):
     assert resumed.alpha_ == model.alpha_
     for name, values in model.alpha_path_.items():
         assert_array_equal(resumed.alpha_path_[name], values)
-    assert resumed.loss_curve_[0] == model.loss_curve_[0]
-    assert resumed.loss_curve_[-1] < model.loss_curve_[-1]
+    whole = model.set_callbacks().fit(X, y)
+    assert_same_fit(resumed, whole)
+    assert resumed.loss_curve_[-1] < resumed.loss_curve_[0]
 
 
 def test_a_resumed_fit_is_checkpointed_in_turn(moons, tmp_path):

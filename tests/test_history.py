@@ -1,5 +1,8 @@
 """``history_``: one row a pass, for every solver."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +12,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.optimizers import OPTIMIZERS
 from sklearn_scratchnn.schedules import SCHEDULES
 from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.training import History
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -176,3 +180,56 @@ def test_the_first_validation_rows_leave_no_trace(iris):
     assert set(model.history_) == set(PLAIN)
     assert model.validation_scores_ is None
     assert model.best_validation_score_ is None
+
+
+# The arrays behind it
+
+
+def rows_of(n):
+    return [(i + 1, 1 / (i + 1), 0.1 * i, 2.0, 0.5 * i) for i in range(n)]
+
+
+def test_arrays_stay_as_they_were_when_handed_out():
+    history, handed_out = History(validated=False), []
+    for n, row in enumerate(rows_of(100), start=1):
+        history.append(*row)
+        if n % 3:
+            handed_out.append((n, history.arrays()))
+    assert len(history) == 100
+    for n, arrays in handed_out:
+        for array, expected in zip(arrays.values(), zip(*rows_of(n)), strict=True):
+            assert_array_equal(array, expected)
+            assert array.dtype == np.array(expected).dtype
+
+
+def test_asking_after_every_row_makes_few_arrays():
+    history, bases = History(validated=False), []
+    for row in rows_of(1000):
+        history.append(*row)
+        bases.append(history.arrays()["loss"].base)
+    assert len({id(base) for base in bases}) <= np.log2(1000) + 1
+
+
+def test_arrays_cannot_be_written_to():
+    history = History(validated=False)
+    history.append(*rows_of(1)[0])
+    with pytest.raises(ValueError, match="read-only"):
+        history.arrays()["loss"][0] = 9.0
+
+
+@pytest.mark.parametrize("protocol", [4, 5])
+def test_a_pickled_history_holds_its_rows_and_goes_on(protocol):
+    history = History(validated=False)
+    for row in rows_of(1000):
+        history.append(*row)
+        history.arrays()
+    pickled = pickle.dumps(history, protocol)
+    assert len(pickled) < 5 * 8 * 1000 + 1000
+    copied = copy.deepcopy(pickle.loads(pickled))
+    for row in rows_of(3):
+        copied.append(*row)
+    assert len(copied) == 1003 == len(history) + 3
+    expected = [row[1] for row in rows_of(1000) + rows_of(3)]
+    assert_array_equal(copied.arrays()["loss"], expected)
+    assert copied.column("loss") == expected
+    assert copied.last("epoch") == 3
