@@ -24,6 +24,11 @@ except ImportError:
         return method
 
 
+def has_callbacks(estimator):
+    """Whether callbacks are set on an estimator, or on one that it is a part of."""
+    return bool(getattr(estimator, "_skl_callbacks", None))
+
+
 def without_callbacks(estimator):
     """Return a shallow copy of an estimator that has no callbacks and no task."""
     bare = copy.copy(estimator)
@@ -55,6 +60,7 @@ __all__ = [
     "StrOptions",
     "_check_sample_weight",
     "_fit_context",
+    "has_callbacks",
     "visual_block_class",
     "with_callbacks",
     "without_callbacks",

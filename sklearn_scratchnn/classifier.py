@@ -10,7 +10,12 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import unique_labels
 
-from ._compat import CallbackSupportMixin, _fit_context, with_callbacks
+from ._compat import (
+    CallbackSupportMixin,
+    _fit_context,
+    has_callbacks,
+    with_callbacks,
+)
 from .assembly import activation_names, hidden_sizes
 from .constraints import CONSTRAINTS
 from .fitted import FittedNetwork
@@ -547,7 +552,7 @@ class ScratchMLPClassifier(
     def _train(self, fit, X, y, sample_weight):
         """Run a fit; set its attributes, also when the user interrupts it."""
         tasks = None
-        if getattr(self, "_skl_callbacks", None):
+        if has_callbacks(self):
             self._training_snapshot = fit.snapshot
             weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
             tasks = EpochTasks(self, fit, X, y, weighted)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ._compat import has_callbacks
 from .alpha_path import HELD_OUT, PASSES, choose_alpha
 from .assembly import (
     Dropout,
@@ -51,7 +52,9 @@ class Fit:
     ):
         self.params, self.classes, self.random_state = params, classes, random_state
         self.carried = carried
-        self._initial_random_state = random_state.get_state()
+        # For `snapshot`; it takes as long as a pass over a few hundred rows.
+        begin = random_state.get_state() if has_callbacks(params) else None
+        self._initial_random_state = begin
         hidden = hidden_sizes(params.hidden_layer_sizes)
         self.activations = activation_names(params.activation, len(hidden))
         self.layer_sizes = (sample.X.shape[1], *hidden, len(classes))

@@ -298,10 +298,10 @@ class LBFGS(Solver):
             nonlocal answer
             if next(passes) <= state["epoch"]:
                 return
-            theta[:] = intermediate_result.x
+            theta[:] = intermediate_result["x"]
             state["epoch"] += 1
             norm = math.sqrt(dot(gradient, gradient))
-            answer = on_epoch(float(intermediate_result.fun), 1.0, norm)
+            answer = on_epoch(float(intermediate_result["fun"]), 1.0, norm)
             if answer is not GO_ON:
                 raise StopIteration
 
