@@ -202,8 +202,8 @@ class ScratchMLPClassifier(
         The highest.
 
     history_ : dict of ndarray of shape (n_iter_,)
-        "epoch", "loss", "validation_loss" and "validation_score" where there are held-
-        out rows, "learning_rate", "gradient_norm", "seconds".
+        "epoch", "loss", "learning_rate", "gradient_norm", "seconds"; where there are
+        held-out rows also "validation_loss" and "validation_score".
 
     n_iter_ : int
         Passes made.

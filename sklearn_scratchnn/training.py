@@ -18,20 +18,20 @@ LARGE = 1e6  # parameters of this size are looked at twice
 COLUMNS = (
     "epoch",
     "loss",
-    "validation_loss",
-    "validation_score",
     "learning_rate",
     "gradient_norm",
     "seconds",
+    "validation_loss",
+    "validation_score",
 )
 
 
 class History:
     """One row a pass in training, one array a column when somebody asks.
 
-    Columns are epoch (from 1), loss (with penalty), validation_loss (without) and
-    validation_score where there are any, learning_rate (per update), gradient_norm and
-    seconds (since the start).
+    Columns are epoch (from 1), loss (with penalty), learning_rate (per update),
+    gradient_norm, seconds (since the start) and, where there are any, validation_loss
+    (without penalty) and validation_score.
 
     Rows wait in a list until they are asked for, and then move into arrays that have
     room for more: to ask after every pass costs what the new rows cost.
@@ -45,8 +45,8 @@ class History:
     --------
     >>> from sklearn_scratchnn.training import History
     >>> history = History(validated=False)
-    >>> history.append(1, 0.7, 0.1, 2.0, 0.01)
-    >>> history.append(2, 0.5, 0.1, 1.0, 0.02)
+    >>> history.append((1, 0.7, 0.1, 2.0, 0.01))
+    >>> history.append((2, 0.5, 0.1, 1.0, 0.02))
     >>> history.arrays()["loss"]
     array([0.7, 0.5])
     """
@@ -68,12 +68,12 @@ class History:
     def __len__(self):
         return self._n_moved + len(self._waiting) // len(self.names)
 
-    def append(self, *row):
+    def append(self, row):
         """Add a row.
 
         Parameters
         ----------
-        *row : float
+        row : tuple of float
             An entry for each of ``names``.
         """
         self._waiting += row
@@ -267,7 +267,8 @@ class Training:
         held_out = () if self.validation is None else self.validation()
         seconds = perf_counter() - self._started
         self.epoch += 1
-        self.history.append(self.epoch, loss, *held_out, rate, gradient_norm, seconds)
+        row = (self.epoch, loss, rate, gradient_norm, seconds)
+        self.history.append(row + held_out)
         if not math.isfinite(loss):
             self.diverged, self.answer = True, STOP
             return STOP

@@ -192,7 +192,7 @@ def rows_of(n):
 def test_arrays_stay_as_they_were_when_handed_out():
     history, handed_out = History(validated=False), []
     for n, row in enumerate(rows_of(100), start=1):
-        history.append(*row)
+        history.append(row)
         if n % 3:
             handed_out.append((n, history.arrays()))
     assert len(history) == 100
@@ -205,14 +205,14 @@ def test_arrays_stay_as_they_were_when_handed_out():
 def test_asking_after_every_row_makes_few_arrays():
     history, bases = History(validated=False), []
     for row in rows_of(1000):
-        history.append(*row)
+        history.append(row)
         bases.append(history.arrays()["loss"].base)
     assert len({id(base) for base in bases}) <= np.log2(1000) + 1
 
 
 def test_arrays_cannot_be_written_to():
     history = History(validated=False)
-    history.append(*rows_of(1)[0])
+    history.append(rows_of(1)[0])
     with pytest.raises(ValueError, match="read-only"):
         history.arrays()["loss"][0] = 9.0
 
@@ -221,13 +221,13 @@ def test_arrays_cannot_be_written_to():
 def test_a_pickled_history_holds_its_rows_and_goes_on(protocol):
     history = History(validated=False)
     for row in rows_of(1000):
-        history.append(*row)
+        history.append(row)
         history.arrays()
     pickled = pickle.dumps(history, protocol)
     assert len(pickled) < 5 * 8 * 1000 + 1000
     copied = copy.deepcopy(pickle.loads(pickled))
     for row in rows_of(3):
-        copied.append(*row)
+        copied.append(row)
     assert len(copied) == 1003 == len(history) + 3
     expected = [row[1] for row in rows_of(1000) + rows_of(3)]
     assert_array_equal(copied.arrays()["loss"], expected)
