@@ -207,14 +207,16 @@ def encode(y, classes, name="y", subset=slice(None)):
                 f"with {len(classes)}."
             )
         return np.ascontiguousarray(y.T != 0, dtype=np.uint8)
-    unseen = np.setdiff1d(y[subset], classes)
-    if len(unseen):
-        raise ValueError(
-            f"{name} has classes that the model does not know: {unseen.tolist()}; it "
-            f"knows {classes.tolist()}."
-        )
     codes = np.searchsorted(classes, y).astype(np.int32)
-    return np.minimum(codes, len(classes) - 1, out=codes)
+    np.minimum(codes, len(classes) - 1, out=codes)
+    if not np.array_equal(classes[codes[subset]], y[subset]):
+        unseen = np.setdiff1d(y[subset], classes)
+        if len(unseen):
+            raise ValueError(
+                f"{name} has classes that the model does not know: {unseen.tolist()}; "
+                f"it knows {classes.tolist()}."
+            )
+    return codes
 
 
 def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
