@@ -420,7 +420,7 @@ class Checkpoint(_Callback):
         Returns
         -------
         estimator
-            Fitted, without its callbacks.
+            Fitted, without its callbacks. ``partial_fit`` goes on from there.
 
         Raises
         ------
@@ -443,7 +443,9 @@ class Checkpoint(_Callback):
             Not fitted, and without callbacks, which may be set anew. Its ``fit`` with
             the arguments of the first one ends with the weights that the first would
             have ended with, to the bit where NumPy, SciPy and the number of BLAS
-            threads are the same.
+            threads are the same. A callback that is set anew begins anew:
+            `EarlyStopping` with all its patience. (The estimator's own
+            ``early_stopping`` goes on where it was.)
 
         Raises
         ------

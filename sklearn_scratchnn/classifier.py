@@ -407,8 +407,8 @@ class ScratchMLPClassifier(
             fit = Fit(self, sample, classes, random_state, held_out, start)
             if snapshot:
                 fit.restore(snapshot)
-            self._train(fit, X, y, sample_weight)
             vars(self).pop("_incremental", None)
+            self._train(fit, X, y, sample_weight)
         return self
 
     @available_if(lambda self: self._check_stochastic())
@@ -445,6 +445,10 @@ class ScratchMLPClassifier(
             For another architecture, unknown classes, another number of features, a
             cosine schedule, which plans its end, or early stopping.
         """
+        if hasattr(self, "_resume"):
+            raise ValueError(
+                "An estimator from Checkpoint.resume goes on with fit, not partial_fit."
+            )
         for name, value in (("early_stopping", True), ("learning_rate", "cosine")):
             if getattr(self, name) == value:
                 raise ValueError(
@@ -553,7 +557,8 @@ class ScratchMLPClassifier(
         """Run a fit; set its attributes, also when the user interrupts it."""
         tasks = None
         if has_callbacks(self):
-            self._training_snapshot = fit.snapshot
+            if fit.carried is None:
+                self._training_snapshot = fit.snapshot
             weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
             tasks = EpochTasks(self, fit, X, y, weighted)
         try:

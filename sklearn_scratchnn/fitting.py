@@ -235,6 +235,7 @@ class Fit:
         """
         dropout = self.training.objective.draw_mask
         return {
+            "made_for": self._made_for(),
             "begin": self._initial_random_state,
             "now": self.random_state.get_state(),
             "dropout": dropout and dropout.generator.bit_generator.state,
@@ -244,6 +245,13 @@ class Fit:
 
     def restore(self, snapshot):
         """Go on from a `snapshot` of a fit that began with the same data."""
+        for name, now in self._made_for().items():
+            then = snapshot["made_for"][name]
+            if now != then:
+                raise ValueError(
+                    f"The checkpoint is of a fit with {name} {then}, and this one has "
+                    f"{now}: resume with the parameters and the data of the first."
+                )
         self.state = self.training.restore(snapshot["training"])
         self.random_state.set_state(snapshot["now"])
         if snapshot["chosen_alpha"]:
@@ -251,6 +259,17 @@ class Fit:
         if snapshot["dropout"]:
             generator = self.training.objective.draw_mask.generator
             generator.bit_generator.state = snapshot["dropout"]
+
+    def _made_for(self):
+        """Return what a fit must have in common with the one that it resumes."""
+        return {
+            "layer sizes": self.layer_sizes,
+            "activations": self.activations,
+            "solver": self.plan.solver,
+            "dtype": np.dtype(self.plan.dtype).name,
+            "held-out rows": self.held_out.n_samples if self.held_out else 0,
+            "training rows": self.sample.n_samples,
+        }
 
     def to_carry(self):
         """Return what the next ``partial_fit`` goes on with."""

@@ -1,5 +1,7 @@
 """A training's passes as tasks of scikit-learn's callbacks (1.9 and later)."""
 
+from copy import deepcopy
+
 
 class EpochTasks:
     """Reports one task a pass to the estimator's callbacks, if it has any.
@@ -38,4 +40,8 @@ class EpochTasks:
         )
 
     def _now(self):
-        return self.fit.attributes(self.fit.training.result(), copy=False)
+        fit = self.fit
+        now = fit.attributes(fit.training.result(), copy=False)
+        if fit.carried is not None:
+            now["_incremental"] = deepcopy(fit.to_carry())
+        return now

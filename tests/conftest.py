@@ -40,6 +40,14 @@ def article():
     }
 
 
+@pytest.fixture
+def mlflow_store(tmp_path, monkeypatch):
+    """Let MLflow write its runs into the test's own folder, and tell nobody."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
 def few_rows(loss, n_samples=12, n_features=4, n_outputs=3):
     """Return X, about half of it zeros, and y that suits the loss."""
     rng = np.random.RandomState(3)

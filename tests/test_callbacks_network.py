@@ -382,6 +382,73 @@ def test_a_fit_resumes_twice(solver, moons, tmp_path):
     assert_same_fit(model.fit(X, y), whole)
 
 
+@pytest.mark.parametrize(
+    "params, rows, message",
+    [
+        ({"hidden_layer_sizes": (5,)}, 90, r"layer sizes \(2, 4, 2\).* \(2, 5, 2\)"),
+        ({"solver": "adamw"}, 90, "solver adam, .* adamw"),
+        ({"dtype": "float64"}, 90, "dtype float32, .* float64"),
+        ({}, 80, "training rows 90, .* 80"),
+        ({"early_stopping": True}, 90, "held-out rows 0, .* 9"),
+    ],
+)
+def test_resuming_refuses_another_fit(params, rows, message, moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    model = network("adam", dtype="float32").set_callbacks(Checkpoint(path))
+    model.fit(X, y)
+    changed = Checkpoint.resume(path).set_params(**params)
+    with pytest.raises(ValueError, match=f"The checkpoint is of a fit with {message}"):
+        changed.fit(X[:rows], y[:rows])
+
+
+def test_a_resumed_fit_may_make_more_passes(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    short = network("sgd", learning_rate="constant").set_callbacks(Checkpoint(path))
+    short.fit(X, y)
+    longer = Checkpoint.resume(path).set_params(max_iter=20).fit(X, y)
+    whole = network("sgd", learning_rate="constant", max_iter=20).fit(X, y)
+    assert_same_fit(longer, whole)
+
+
+def test_partial_fit_goes_on_from_a_loaded_checkpoint(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    whole, stopped = (network("adam", dropout=0.1) for _ in range(2))
+    for _ in range(4):
+        whole.partial_fit(X, y, classes=[0, 1])
+    stopped.set_callbacks(Checkpoint(path))
+    for _ in range(2):
+        stopped.partial_fit(X, y, classes=[0, 1])
+    loaded = Checkpoint.load(path)
+    for _ in range(2):
+        loaded.partial_fit(X, y)
+    assert_same_fit(loaded, whole)
+    assert loaded.t_ == whole.t_
+
+
+def test_resuming_is_for_fit(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    model = network("adam").set_callbacks(Checkpoint(path)).fit(X, y)
+    with pytest.raises(ValueError, match="goes on with fit, not partial_fit"):
+        Checkpoint.resume(path).partial_fit(X, y)
+    model.partial_fit(X, y)
+    with pytest.raises(ValueError, match="Checkpoint.load"):
+        Checkpoint.resume(path)
+
+
+def test_a_fitted_estimator_after_partial_fit_forgets_its_moments(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path = tmp_path / "model.ckpt"
+    model = network("adam").partial_fit(X, y, classes=[0, 1])
+    model.set_callbacks(Checkpoint(path)).fit(X, y)
+    loaded = Checkpoint.load(path)
+    assert vars(loaded).keys() == vars(model.set_callbacks()).keys()
+    assert_same_fit(loaded.partial_fit(X, y), model.partial_fit(X, y))
+
+
 # The journal of L-BFGS
 
 

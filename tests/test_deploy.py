@@ -2,11 +2,8 @@
 
 import io
 import json
-import sys
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -147,50 +144,37 @@ def test_skops_refuses_a_model_without_trust(skops, iris):
 # MLflow
 
 
-class StandInForMLflow:
-    """Keeps what is logged, with MLflow's names."""
-
-    def __init__(self):
-        self.params, self.metrics, self.models = {}, [], []
-        self.sklearn = SimpleNamespace(log_model=self._log_model)
-        self.log_params = self.params.update
-
-    @contextmanager
-    def start_run(self):
-        yield
-
-    def active_run(self):
-        return SimpleNamespace(info=SimpleNamespace(run_id="7"))
-
-    def log_metrics(self, metrics, step=None, run_id="7"):
-        assert all(type(value) is float for value in metrics.values())
-        assert (type(step), run_id) == (int, "7")
-        self.metrics.append((step, metrics))
-
-    def _log_model(self, model, name, input_example):
-        self.models.append((model, name))
-
-
-def test_mlflow_recipes_log_every_epoch(monkeypatch):
+@pytest.fixture(scope="module")
+def recipes():
+    """The blocks of the documentation's page: the first, and those of MLflow."""
     page = Path(__file__).parents[1] / "docs" / "guide" / "deploy.rst"
     if not page.exists():
         pytest.skip("an sdist does not carry docs")
-    snippets = find_snippets(page.read_text(encoding="utf-8"), page.suffix)
-    after_the_fit, by_callback = (s for s in snippets if s.requires == ("mlflow",))
-    namespace = {}
-    run_snippet(snippets[0], page, namespace)
-    for snippet in (after_the_fit, by_callback):
-        if snippet is by_callback:
-            pytest.importorskip("sklearn.callback")
-        logged = StandInForMLflow()
-        monkeypatch.setitem(sys.modules, "mlflow", logged)
-        namespace["mlflow"] = logged
+    first, *others = find_snippets(page.read_text(encoding="utf-8"), page.suffix)
+    return page, first, [block for block in others if "mlflow" in block.requires]
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["after the fit", "by a callback"])
+def test_mlflow_recipes_log_every_epoch(recipes, number, mlflow_store):
+    mlflow = pytest.importorskip("mlflow")
+    page, first, blocks = recipes
+    if blocks[number].missing():
+        pytest.skip(f"not installed: {blocks[number].missing()}")
+    namespace = {"mlflow": mlflow}
+    for snippet in (first, blocks[number]):
         run_snippet(snippet, page, namespace)
-        history = namespace["model"].history_
-        assert [step for step, _ in logged.metrics] == history["epoch"].tolist()
-        for name in history.keys() - {"epoch"}:
-            values = [metrics[name] for _, metrics in logged.metrics]
-            assert_array_equal(values, history[name])
-        if snippet is after_the_fit:
-            assert logged.params == namespace["model"].get_params()
-            assert logged.models == [(namespace["model"], "model")]
+    model, client = namespace["model"], mlflow.MlflowClient()
+    (run,) = client.search_runs(["0"])
+    assert run.info.status == "FINISHED"
+    assert run.data.metrics.keys() == model.history_.keys() - {"epoch"}
+    for name in run.data.metrics:
+        logged = client.get_metric_history(run.info.run_id, name)
+        assert_array_equal([entry.step for entry in logged], model.history_["epoch"])
+        assert_array_equal([entry.value for entry in logged], model.history_[name])
+    if number == 0:
+        params = {name: str(value) for name, value in model.get_params().items()}
+        assert run.data.params == params
+        (saved,) = client.search_logged_models(["0"])
+        loaded = mlflow.sklearn.load_model(saved.model_uri)
+        X = namespace["X_test"]
+        assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))

@@ -315,6 +315,14 @@ def test_after_an_interruption_the_model_can_be_fitted_again(moons, monkeypatch)
         assert_array_equal(model.fit(*moons).coefs_[0], fresh.coefs_[0])
 
 
+def test_an_interrupted_fit_forgets_what_partial_fit_left(moons, monkeypatch):
+    model = network("adam").partial_fit(*moons, classes=[0, 1])
+    Interrupt(monkeypatch, Network, "backward", 5)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*moons)
+    assert not hasattr(model, "_incremental")
+
+
 def test_an_interruption_ends_a_search(moons, monkeypatch):
     search = GridSearchCV(network("adam"), {"alpha": [0.1, 1.0]}, cv=2)
     Interrupt(monkeypatch, Network, "backward", 45)

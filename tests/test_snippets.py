@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[1]
 GENERATED = {"_build", "auto_examples", "generated"}
 
 MARKDOWN_BLOCK = re.compile(
-    r"(?:^<!-- requires: (?P<requires>[\w, ]+) -->\n)?"
+    r"(?:^<!-- requires: (?P<requires>[\w., ]+) -->\n)?"
     r"^(?P<indent> *)```(?:python|\{code-block\} python)\n"
     r"(?P<code>.*?)"
     r"^(?P=indent)```$",
     re.MULTILINE | re.DOTALL,
 )
 RST_BLOCK = re.compile(
-    r"(?:^ *\.\. requires: (?P<requires>[\w, ]+)\n\n)?"
+    r"(?:^ *\.\. requires: (?P<requires>[\w., ]+)\n\n)?"
     r"^(?P<indent> *)\.\. code-block:: +python\n"
     r"(?:(?P=indent) +:.*\n)*"
     r"\n"
@@ -55,7 +55,7 @@ def find_snippets(text, suffix):
         Snippet(
             code=textwrap.dedent(match["code"]),
             line=text.count("\n", 0, match.start("code")) + 1,
-            requires=tuple(re.findall(r"\w+", match["requires"] or "")),
+            requires=tuple(re.findall(r"[\w.]+", match["requires"] or "")),
         )
         for match in pattern.finditer(text)
     ]
@@ -90,7 +90,7 @@ def pages():
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_page_runs(path, tmp_path, monkeypatch):
+def test_page_runs(path, tmp_path, monkeypatch, mlflow_store):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "Agg")
     if importlib.util.find_spec("matplotlib"):
@@ -118,11 +118,12 @@ def test_blocks_are_found():
         Snippet("x = 1\n", 3, ()),
         Snippet("y = 2\n", 10, ("torch", "jax")),
     ]
-    rst = "a\n\n.. requires: torch\n\n.. code-block:: python\n   :caption: c\n\n"
-    rst += "   x = 1\n\n   y = 2\n\nb\n\n.. code-block:: text\n\n   no\n"
+    rst = "a\n\n.. requires: torch, sklearn.callback\n\n.. code-block:: python\n"
+    rst += "   :caption: c\n\n   x = 1\n\n   y = 2\n\nb\n\n"
+    rst += ".. code-block:: text\n\n   no\n"
     (snippet,) = find_snippets(rst, ".rst")
     assert snippet.code.strip() == "x = 1\n\ny = 2"
-    assert (snippet.line, snippet.requires) == (8, ("torch",))
+    assert (snippet.line, snippet.requires) == (8, ("torch", "sklearn.callback"))
 
 
 def test_failing_blocks_fail(tmp_path):
