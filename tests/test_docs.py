@@ -256,7 +256,8 @@ async function look({page, width, mode}) {
   images.forEach(i => { i.loading = "eager"; });
   await Promise.all(images.map(i => i.decode().catch(() => 0)));
   const holders = doc.querySelectorAll(
-    "html, .bd-article-container, .prev-next-area a, .bd-header .navbar-brand");
+    "html, .bd-article-container, .prev-next-area a, .bd-header .navbar-brand, " +
+    ".bd-sidebar-secondary");
   const ground = luminance(paper(doc.querySelector("main"), win));
   return {page, width, mode, theme: root.dataset.theme, errors: win.__errors,
     wide: [...holders].filter(e => e.scrollWidth > e.clientWidth + 1)
