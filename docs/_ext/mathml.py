@@ -1,8 +1,8 @@
 r"""Mathematics as MathML, made from LaTeX at build time: pages then need no script.
 
-An equation's ``\tag{F1}`` is set beside it. Where a line of a block begins with an equals
-sign, the block is a derivation: its lines are aligned there, and LaTeX's comment at the
-end of a line, ``% the chain rule``, is set beside it as the reason.
+An equation's ``\tag{F1}`` is set beside it. Where a line of a block begins with an
+equals sign, the block is a derivation: its lines are aligned there, and LaTeX's comment
+at the end of a line, ``% the chain rule``, is set beside it as the reason.
 """
 
 import re

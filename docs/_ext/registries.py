@@ -69,8 +69,9 @@ def optimizers():
     """One row an update rule."""
     yield "Name", "Rule", "``\"auto\"`` rate", "under a cosine", "Settings"
     for name, rule in OPTIMIZERS.items():
-        rates = (f"{auto_rate(name, schedule):g}" for schedule in ("constant", "cosine"))
-        yield f"``{name}``", first_line(rule), *rates, settings(rule)
+        rates = auto_rate(name, "constant"), auto_rate(name, "cosine")
+        shown = (f"{rate:g}" for rate in rates)
+        yield f"``{name}``", first_line(rule), *shown, settings(rule)
 
 
 def schedules():
