@@ -1,4 +1,4 @@
-"""The neural network that scikit-learn users deserve, written by hand in NumPy."""
+"""A neural network classifier for scikit-learn, written by hand in NumPy."""
 
 from .classifier import ScratchMLPClassifier
 from .version import VERSION

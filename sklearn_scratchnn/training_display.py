@@ -264,6 +264,8 @@ class TrainingCurveDisplay:
                 )
         if log_scale:
             ax.set_yscale("log")
+        if self.x == "epoch" and ax.get_xscale() == "linear":
+            ax.locator_params(axis="x", integer=True)
         ax.set_xlabel(self.x.capitalize())
         ax.set_ylabel(_axis_label(self.column, negate_score))
         if any(not line.get_label().startswith("_") for line in self.lines_):

@@ -7,6 +7,7 @@ from sklearn.datasets import load_iris, make_moons
 
 from sklearn_scratchnn.assembly import make_network, make_objective
 from sklearn_scratchnn.inputs import make_sample
+from sklearn_scratchnn.losses import LOSSES
 from sklearn_scratchnn.parameters import ParameterVector
 from sklearn_scratchnn.standardize import Standardizer
 
@@ -52,7 +53,7 @@ def few_rows(loss, n_samples=12, n_features=4, n_outputs=3):
     """Return X, about half of it zeros, and y that suits the loss."""
     rng = np.random.RandomState(3)
     X = rng.randn(n_samples, n_features) * (rng.rand(n_samples, n_features) < 0.6)
-    if loss == "logistic_cross_entropy":
+    if LOSSES[loss].out_activation == "logistic":
         return X, rng.randint(2, size=(n_samples, n_outputs))
     return X, np.arange(n_samples) % n_outputs
 

@@ -100,7 +100,7 @@ def many_rows(loss, n_samples):
     rng = np.random.RandomState(0)
     X = rng.randn(n_samples, 6)
     X[:, ::2] = 0
-    if loss == "logistic_cross_entropy":
+    if LOSSES[loss].out_activation == "logistic":
         return X, rng.randint(2, size=(n_samples, 3))
     return X, np.arange(n_samples) % 3
 

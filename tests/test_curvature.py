@@ -72,7 +72,7 @@ def test_curvature_of_a_network_is_gauss_newton(objective_of, loss, activation):
     expected = np.zeros((len(start), len(start)))
     for i, p_i in enumerate(p.T):
         H = np.diag(p_i * (1 - p_i))
-        if loss == "softmax_cross_entropy":
+        if LOSSES[loss].out_activation == "softmax":
             H = np.diag(p_i) - np.outer(p_i, p_i)
         expected += J[:, :, i] @ H @ J[:, :, i].T / p.shape[1]
     n_weights = objective.n_weights

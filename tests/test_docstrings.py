@@ -130,3 +130,57 @@ def test_all_that_is_public_was_found():
     assert cases()["sklearn_scratchnn.optimizers.SGD.step"] > IN_THE_BASE
     for name in "optimizers.Optimizer.step", "callbacks.EarlyStopping.on_fit_task_end":
         assert not cases()[f"sklearn_scratchnn.{name}"] & IN_THE_BASE
+
+
+PUBLIC = ["", ".plotting", ".callbacks", ".deploy", ".gradient_check"]
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_reference_lists_what_a_public_module_offers(module):
+    """Its ``__all__``, or what it defines without an underscore."""
+    part = importlib.import_module(f"sklearn_scratchnn{module}")
+    own = [
+        n for n, v in vars(part).items() if full_name_of(v).startswith(part.__name__)
+    ]
+    names = getattr(part, "__all__", own)
+    listed = names_in(REFERENCE.read_text(encoding="utf-8"))
+    assert names
+    for name in names:
+        assert name.startswith("_") or f"{part.__name__}.{name}" in listed
+
+
+def full_name_of(value):
+    """Return the full name of a class or a function, else nothing."""
+    return full_name(value) if hasattr(value, "__qualname__") else ""
+
+
+@pytest.mark.parametrize(
+    "registry",
+    [
+        "losses.LOSSES",
+        "optimizers.OPTIMIZERS",
+        "schedules.SCHEDULES",
+        "solvers.SOLVERS",
+    ],
+)
+def test_reference_lists_the_classes_of_the_registries(registry):
+    listed = names_in(REFERENCE.read_text(encoding="utf-8"))
+    for entry in get(f"sklearn_scratchnn.{registry}").values():
+        cls = entry if inspect.isclass(entry) else type(entry)
+        assert full_name(cls) in listed
+
+
+@pytest.mark.parametrize(
+    ("parameter", "registry"),
+    [
+        ("activation", "activations.ACTIVATIONS"),
+        ("solver", "solvers.SOLVERS"),
+        ("learning_rate", "schedules.SCHEDULES"),
+        ("init", "parameters.INITIALIZERS"),
+    ],
+)
+def test_classifier_names_what_its_parameters_may_be(parameter, registry):
+    doc = inspect.getdoc(get("sklearn_scratchnn.ScratchMLPClassifier"))
+    described = re.search(rf"^{parameter} : .*\n((?:    .*\n|\n)+)", doc, re.MULTILINE)
+    for name in get(f"sklearn_scratchnn.{registry}"):
+        assert f'"{name}"' in described[1]

@@ -22,7 +22,7 @@ WILD = [-3e38, -1e30, -1e4, -800.0, -1.0, 0.0, 1e-30, 1.0, 800.0, 1e4, 1e30, 3e3
 
 def labels(loss):
     rng = np.random.RandomState(1)
-    if loss == "logistic_cross_entropy":
+    if LOSSES[loss].out_activation == "logistic":
         return rng.randint(2, size=(N, K))
     return np.arange(N) % K
 
@@ -30,7 +30,7 @@ def labels(loss):
 def targets(loss, smoothing):
     """Return labels as probabilities, (N, K), drawn towards even ones."""
     y = labels(loss)
-    if loss == "logistic_cross_entropy":
+    if LOSSES[loss].out_activation == "logistic":
         return (1 - smoothing) * y + smoothing * 0.5
     return (1 - smoothing) * np.eye(K)[y] + smoothing / K
 

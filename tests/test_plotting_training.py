@@ -176,6 +176,18 @@ def test_a_single_epoch_is_seen():
     assert line.get_marker() == "o"
 
 
+def test_epochs_are_marked_by_whole_numbers():
+    losses = history(*range(20))
+    ticks = TrainingCurveDisplay.from_logs(losses).ax_.get_xticks()
+    assert_array_equal(ticks, ticks.round())
+    seconds = losses | {"seconds": losses["epoch"] / 8}
+    ticks = TrainingCurveDisplay.from_logs(seconds, x="seconds").ax_.get_xticks()
+    assert (ticks != ticks.round()).any()
+    _, ax = plt.subplots()
+    ax.set_xscale("log")
+    assert TrainingCurveDisplay.from_logs(losses, ax=ax).ax_.get_xscale() == "log"
+
+
 def test_negated_values_and_their_label():
     log = {"epoch": [1, 2], "neg_log_loss": [-2.0, -1.0]}
     display = TrainingCurveDisplay.from_logs(log, negate_score=True)

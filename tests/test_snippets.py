@@ -1,16 +1,25 @@
-"""Every Python block of README.md and of the documentation's pages runs.
+"""Every block of code of README.md, of the documentation and of its fellows is checked.
 
-The blocks of one page run in order and share their names, as a reader would paste them.
-A block that needs an optional package says so in a comment above it,
+Python blocks run. Those of one page run in order and share their names, as a reader
+would paste them. A block that needs an optional package says so in a comment above it,
 ``<!-- requires: torch -->`` in Markdown or ``.. requires: torch`` in reStructuredText,
-and is left out where the package is not installed.
+and is left out where the package is not installed. The ``plot`` directives of the
+documentation run when it is built.
+
+A line for the shell is a job of ``.ci/run``, which runs it; or it is of one of the
+kinds that `check_line` tells, and what it names exists.
 """
 
+import configparser
 import doctest
 import importlib.util
 import re
+import shlex
+import subprocess
+import sys
 import textwrap
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +43,18 @@ RST_BLOCK = re.compile(
     re.MULTILINE,
 )
 JOB = re.compile(r"^<!-- job: ([\w-]+) -->$", re.MULTILINE)
+JOB_BLOCK = re.compile(
+    r"^<!-- job: [\w-]+ -->\n```bash\n.*?^```$", re.MULTILINE | re.DOTALL
+)
+SHELL_BLOCKS = [
+    re.compile(r"^```(?:bash|console|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL),
+    re.compile(
+        r"^ *\.\. code-block:: (?:bash|console|sh)\n\n((?: +.*\n|\n)+)", re.MULTILINE
+    ),
+    re.compile(r"(?:^\n|\A)((?:^    (?:pip|python) .*\n)+)", re.MULTILINE),
+    re.compile(r"`((?:\w+=\w+ |taskset \S+ \d )*python benchmarks/[^`]+)`"),
+]
+OTHER_BLOCKS = {"text", "python", "bash", "console", "sh", "none"}
 
 
 @dataclass(frozen=True)
@@ -76,17 +97,60 @@ def run_snippet(snippet, path, namespace):
         exec(compile(source, str(path), "exec"), namespace)
 
 
-def pages():
-    """Return README.md and the documentation's pages that hold a Python block."""
-    candidates = [ROOT / "README.md"]
+def texts():
+    """Return a dict: the pages that are written by hand, and what they say."""
+    paths = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+    paths.append(ROOT / "benchmarks" / "README.md")
     for suffix in ("*.md", "*.rst"):
-        candidates += sorted((ROOT / "docs").rglob(suffix))
-    return [
-        path
-        for path in candidates
-        if not GENERATED & set(path.relative_to(ROOT).parts)
-        and find_snippets(path.read_text(encoding="utf-8"), path.suffix)
-    ]
+        paths += sorted((ROOT / "docs").rglob(suffix))
+    return {
+        path: path.read_text(encoding="utf-8")
+        for path in paths
+        if path.is_file() and not GENERATED & set(path.relative_to(ROOT).parts)
+    }
+
+
+def pages():
+    """Return the pages that hold a Python block."""
+    return [path for path, text in texts().items() if find_snippets(text, path.suffix)]
+
+
+def shell_lines():
+    """Return (page, line) for each line for the shell that is no job of ``.ci/run``."""
+    lines = []
+    for path, text in texts().items():
+        text = JOB_BLOCK.sub("", text)
+        found = [m[1] for pattern in SHELL_BLOCKS for m in pattern.finditer(text)]
+        for line in "\n".join(found).splitlines():
+            if line.strip():
+                lines.append((str(path.relative_to(ROOT)), line.strip()))
+    return sorted({*lines})
+
+
+@cache
+def help_of(script):
+    """Return what a script answers to ``--help``."""
+    command = [sys.executable, ROOT / script, "--help"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def check_line(line):
+    """Check an installation, a script or a run of pytest: what it names exists."""
+    words = shlex.split(
+        re.sub(r"^(\w+=\w+ |taskset \S+ \d )*", "", line), comments=True
+    )
+    program = words[0].removeprefix(".venv/bin/")
+    if [program, words[1]] == ["pip", "install"]:
+        config = configparser.ConfigParser()
+        config.read(ROOT / "setup.cfg", encoding="utf-8")
+        extras = re.findall(r"[\w]+", "".join(re.findall(r"\[(.*)\]", line)))
+        assert set(extras) <= set(config["options.extras_require"])
+    elif [program, *words[1:3]] == ["python", "-m", "pytest"]:
+        assert all((ROOT / word).exists() for word in words[3:])
+    else:
+        assert program == "python", f"say in this file how to check {line}"
+        options = [word for word in words[2:] if word.startswith("--")]
+        assert all(option in help_of(words[1]) for option in options)
 
 
 @pytest.mark.parametrize("path", pages(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -105,6 +169,34 @@ def test_page_runs(path, tmp_path, monkeypatch, mlflow_store):
     namespace = {"__name__": "__main__"}
     for snippet in runnable:
         run_snippet(snippet, path, namespace)
+
+
+@pytest.mark.parametrize(("page", "line"), shell_lines())
+def test_line_for_the_shell(page, line):
+    if "benchmarks/" in line and not (ROOT / "benchmarks").is_dir():
+        pytest.skip("an sdist does not carry benchmarks/")
+    check_line(line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pip install -e '.[examples,nonesuch]'",
+        "python -m pytest tests/test_nonesuch.py",
+        "python benchmarks/imports.py --nonesuch",
+        "rm -rf build",
+    ],
+)
+def test_wrong_lines_are_found(line):
+    with pytest.raises(AssertionError):
+        check_line(line)
+
+
+def test_no_other_kind_of_block_goes_unchecked():
+    for path, text in texts().items():
+        kinds = re.findall(r"^ *(?:```|\.\. code-block:: )(\w+)$", text, re.MULTILINE)
+        assert set(kinds) <= OTHER_BLOCKS, path
+        assert not re.search(r"^(?! *\.\. ).*::$", text, re.MULTILINE), path
 
 
 def test_readme_has_snippets():

@@ -6,13 +6,16 @@
 
 import inspect
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 
+import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.activations import ACTIVATIONS
+from sklearn_scratchnn.defaults import auto_rate
 from sklearn_scratchnn.losses import LOSSES
 from sklearn_scratchnn.optimizers import OPTIMIZERS
 from sklearn_scratchnn.parameters import INITIALIZERS
@@ -64,10 +67,11 @@ def losses():
 
 def optimizers():
     """One row an update rule."""
-    yield "Name", "Rule", "Rate under ``learning_rate_init=\"auto\"``", "Settings"
+    yield "Name", "Rule", "``\"auto\"`` rate", "under a cosine", "Settings"
     for name, rule in OPTIMIZERS.items():
-        rate = f"{rule.default_rate:g}"
-        yield f"``{name}``", first_line(rule), rate, settings(rule)
+        rates = auto_rate(name, "constant"), auto_rate(name, "cosine")
+        shown = (f"{rate:g}" for rate in rates)
+        yield f"``{name}``", first_line(rule), *shown, settings(rule)
 
 
 def schedules():
@@ -143,8 +147,10 @@ class Table(Directive):
     """Parses generated lines in place."""
 
     def parse(self, rows):
-        """Return the nodes of a table."""
-        node = nodes.Element()
+        """Return the nodes of a table; a changed module calls for a new one."""
+        node, env = nodes.Element(), self.state.document.settings.env
+        for path in Path(sklearn_scratchnn.__file__).parent.glob("*.py"):
+            env.note_dependency(str(path))
         lines = StringList(table(rows), source="registries.py")
         self.state.nested_parse(lines, self.content_offset, node)
         return node.children
