@@ -8,7 +8,7 @@ NumPy anew each time, for about as long as the sum of two hundred numbers takes.
 from functools import partial
 
 import numpy as np
-from numpy import add, divide, exp, negative
+from numpy import add, divide, exp, maximum, negative
 from scipy.linalg.blas import daxpy, ddot, dger, saxpy, sdot, sger
 
 # Numbers up to which OpenBLAS adds in the calling thread. SciPy's copy has threads of
@@ -126,6 +126,16 @@ def _add_outer_in_pieces(ger, u, v, out, scale):
     for start in range(0, len(u), n_rows):
         rows = slice(start, start + n_rows)
         ger(scale, v, u[rows], 1, 1, out[rows].T, 1, 1, 1)
+
+
+def outputs_maximum(z, out):
+    """Return a function of nothing that writes the maximum over axis 0 into ``out``.
+
+    Over two rows, a call of the ufunc takes half the time of its reduction.
+    """
+    if len(z) == 2:
+        return partial(maximum, z[0], z[1], out=out)
+    return partial(maximum.reduce, z, 0, None, out)
 
 
 def gather(array, indices, axis, out):

@@ -183,7 +183,7 @@ class SoftmaxCrossEntropy(Loss):
     def value_and_delta(self, z, Y, weight, ws):
         """Return sum_b w_b log sum_k exp z_kb - sum_kb Y_kb z_kb; z becomes w p - Y."""
         row, ones = ws.row, ws.output_ones
-        maximum.reduce(z, 0, None, row)
+        ws.find_largest()
         ws.subtract_row()
         value = dot(Y.ravel(), z.ravel())
         exp(z, z)

@@ -22,7 +22,13 @@ from functools import partial
 import numpy as np
 from numpy import multiply
 
-from .backend import as_array, first_gradient, first_layer, outer_adder
+from .backend import (
+    as_array,
+    first_gradient,
+    first_layer,
+    outer_adder,
+    outputs_maximum,
+)
 
 
 class Workspace:
@@ -116,6 +122,7 @@ class Workspace:
         self.row, self.second_row = array("row", n_rows), array("second row", n_rows)
         self.output_ones = array("output ones", K)
         self.output_ones.fill(1)
+        self.find_largest = outputs_maximum(self.logits, self.row)
         self.subtract_row = outer_adder(self.output_ones, self.row, self.logits, -1.0)
 
     def head(self, n_rows):
