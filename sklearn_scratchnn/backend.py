@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy import add, divide, exp, maximum, negative
 from scipy.linalg.blas import daxpy, ddot, dger, saxpy, sdot, sger
+from scipy.linalg.lapack import dposv, sposv
 
 # Numbers up to which OpenBLAS adds in the calling thread. SciPy's copy has threads of
 # its own, which would wait for NumPy's: at every batch, for longer than a sum takes.
@@ -19,6 +20,7 @@ _ONE_AND_TWO = {t: (np.array(1, t), np.array(2, t)) for t in FLOATS}
 _AXPY, _DOT, _GER = (
     dict(zip(FLOATS, pair)) for pair in ((saxpy, daxpy), (sdot, ddot), (sger, dger))
 )
+_POSV = dict(zip(FLOATS, (sposv, dposv)))
 
 
 class CentredRows:
@@ -87,6 +89,15 @@ def dot(x, y):
     if len(x) <= ONE_THREAD:
         return _DOT[x.dtype](x, y)
     return float(x.dot(y))
+
+
+def solve_positive(A, b):
+    """Return ``A^-1 b`` by Cholesky, None where A is not positive definite.
+
+    A is symmetric, and spent.
+    """
+    _, x, info = _POSV[A.dtype](A.T, b, overwrite_a=1)
+    return None if info else x
 
 
 def add_scaled(x, scale, out):

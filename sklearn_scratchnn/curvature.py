@@ -34,8 +34,9 @@ def curvature(objective):
     row_gradients = np.empty((objective.block_rows, n), objective.dtype)
     for X, _, weight, ws in objective.blocks():
         p = loss.probabilities(network.forward(X, ws)).copy()
-        for root in loss.curvature_roots(p):
-            network.forward(X, ws)
+        for j, root in enumerate(loss.curvature_roots(p)):
+            if j:
+                network.forward(X, ws)  # `row_gradients` spent the last one
             np.multiply(root, np.sqrt(weight), out=ws.logits)
             J = network.row_gradients(X, ws, row_gradients[: len(weight)])
             G += J.T @ J

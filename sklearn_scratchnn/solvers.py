@@ -13,7 +13,7 @@ from itertools import count
 
 import numpy as np
 
-from .backend import dot
+from .backend import dot, solve_positive
 from .curvature import curvature
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
@@ -439,32 +439,37 @@ class GaussNewton(Solver):
     def _step(self, objective, state, loss, G):
         """Take a step that lowers the loss; return whether there was one."""
         theta, gradient = objective.theta, objective.gradient.theta
-        before = theta.copy()
-        step, predicted = _damped_step(G, gradient, state["damping"])
-        np.add(before, step, out=theta)
-        ratio = (loss - objective.value()) / predicted
-        while not ratio > 0:
-            if state["damping"] > 1e12 * G.diagonal().max() or not predicted > 0:
+        before, largest = theta.copy(), float(G.diagonal().max())
+        while True:
+            step, predicted = _damped_step(G, gradient, state["damping"])
+            np.add(before, step, out=theta)
+            ratio = (loss - objective.value()) / predicted
+            if ratio > 0:
+                break
+            if not (state["damping"] < 1e12 * largest and predicted > 0):
                 np.copyto(theta, before)
                 return False
             state["damping"] *= state["growth"]
             state["growth"] *= 2
-            step, predicted = _damped_step(G, gradient, state["damping"])
-            np.add(before, step, out=theta)
-            ratio = (loss - objective.value()) / predicted
-        state["damping"] *= max(1 / 3, 1 - (2 * ratio - 1) ** 3)
+        least = np.finfo(theta.dtype).eps ** 2 * largest
+        factor = max(1 / 3, 1 - (2 * ratio - 1) ** 3)
+        state["damping"] = max(least, state["damping"] * factor)
         state["growth"] = 2.0
         return True
 
 
 def _damped_step(G, gradient, damping):
-    """Return the step and the fall in loss that the quadratic model predicts for it."""
-    from scipy.linalg import cho_factor, cho_solve
+    """Return the step and the fall in loss that the quadratic model predicts for it.
 
+    Where rounding left the damped matrix not positive definite, the step is zero and
+    the prediction infinite: no step keeps that promise, and more damping follows.
+    """
     damped = G.copy()
     damped.flat[:: len(G) + 1] += damping
-    step = -cho_solve(cho_factor(damped, overwrite_a=True), gradient)
-    return step, 0.5 * (damping * np.dot(step, step) - np.dot(step, gradient))
+    step = solve_positive(damped, -gradient)
+    if step is None:
+        return np.zeros_like(gradient), math.inf
+    return step, 0.5 * (damping * dot(step, step) - dot(step, gradient))
 
 
 SOLVERS = {"gd": GradientDescent, "lbfgs": LBFGS, "gauss_newton": GaussNewton}

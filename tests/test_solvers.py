@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import make_moons
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.curvature import max_parameters
@@ -323,6 +324,26 @@ def test_settings_without_use_are_refused(moons, name, setting):
 def test_adamw_refuses_a_penalty(moons):
     with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
         ScratchMLPClassifier(3, solver="adamw", alpha=0.5).fit(*moons)
+
+
+def test_gauss_newton_survives_a_matrix_that_rounding_leaves_singular():
+    """Three copies of each column, no penalty, no tolerance, single precision."""
+    X, y = make_moons(60, noise=0.2, random_state=4)
+    model = ScratchMLPClassifier(
+        (4, 3),
+        "relu",
+        solver="gauss_newton",
+        alpha=0.0,
+        tol=0.0,
+        max_iter=300,
+        dtype="float32",
+        standardize=False,
+        early_stopping=False,
+        random_state=4,
+    )
+    model.fit(np.hstack([X] * 3), y)
+    assert np.isfinite(model.loss_)
+    assert model.loss_ <= model.loss_curve_[0]
 
 
 def test_gauss_newton_refuses_large_networks(moons):
