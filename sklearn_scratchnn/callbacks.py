@@ -444,8 +444,8 @@ class Checkpoint(_Callback):
             the arguments of the first one ends with the weights that the first would
             have ended with, to the bit where NumPy, SciPy and the number of BLAS
             threads are the same. A callback that is set anew begins anew:
-            `EarlyStopping` with all its patience. (The estimator's own
-            ``early_stopping`` goes on where it was.)
+            `EarlyStopping` with all its patience. The estimator's own
+            ``early_stopping`` goes on where it was.
 
         Raises
         ------

@@ -218,20 +218,6 @@ def test_early_stopping_ends_a_network_before_its_time(moons):
     assert max(scores[:-3]) >= max(scores[-3:])
 
 
-def test_progress_bars_nest_under_a_search(moons, capsys, monkeypatch):
-    pytest.importorskip("rich")
-    monkeypatch.setenv("COLUMNS", "200")
-    X, y, X_val, y_val = moons
-    search = GridSearchCV(network("adam"), {"alpha": [0.1, 1.0]}, cv=2, n_jobs=2)
-    search.set_callbacks(skl.ProgressBar(max_propagation_depth=None)).fit(X, y)
-    shown = capsys.readouterr().out
-    assert "GridSearchCV - fit" in shown
-    for task in range(4):
-        line = f"candidate-split-evaluation | ScratchMLPClassifier - fit #{task}"
-        assert line in " ".join(shown.split())
-    assert "100%" in shown
-
-
 def test_early_stopping_works_in_workers(moons):
     X, y, X_val, y_val = moons
     stop = EarlyStopping(X_val, y_val, "neg_log_loss", patience=0, tol=1e9)

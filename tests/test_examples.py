@@ -202,6 +202,16 @@ def check_early_stopping(lines):
     assert accuracy_stopped > accuracy_longer
 
 
+def check_search_curves(lines):
+    rows = {size: find(lines, f"batch_size={size} ") for size in (10, 50, 500)}
+    lowest, epoch, in_the_end = rows[10]
+    assert lowest < 0.95 * in_the_end
+    assert epoch < 15 < 25 < rows[500][1]
+    assert lowest < min(rows[50][0], rows[500][0])
+    stopped, n_passes = find(lines, "stopped after")
+    assert epoch < stopped < n_passes == 30
+
+
 PICTURES = {
     "decision_boundaries": ["decision_boundaries"],
     "hidden_sizes": ["hidden_sizes", "hidden_sizes_losses"],
@@ -216,7 +226,9 @@ PICTURES = {
     "network": ["network_diagram", "network_hidden_units", "network_classes"],
     "imbalanced": ["imbalanced"],
     "early_stopping": ["early_stopping"],
+    "search_curves": ["search_curves"],
 }
+NEEDS = {"search_curves": "sklearn.callback"}
 
 
 def check_picture(path):
@@ -234,6 +246,7 @@ def test_all_examples_are_checked():
 
 @pytest.mark.parametrize("name", PICTURES)
 def test_example(name, tmp_path):
+    pytest.importorskip(NEEDS.get(name, "sklearn"))
     lines = run_example(name, tmp_path, SCRATCHNN_PICTURES=None)
     paths = [line.split(": ")[1] for line in lines if line.startswith("picture: ")]
     assert [Path(path).stem for path in paths] == PICTURES[name]

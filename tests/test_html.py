@@ -1,6 +1,7 @@
 """What a notebook shows: the network inside scikit-learn's own diagrams."""
 
 import pickle
+import re
 from xml.etree import ElementTree
 
 import numpy as np
@@ -257,6 +258,16 @@ def test_parameter_tooltips(monkeypatch, address):
     assert (link in html) == bool(address)
     assert ("href=" in html) == bool(address)
     assert "nowhere" not in html
+
+
+@pytest.mark.skipif(
+    "doc_link" not in getattr(BaseEstimator, "_get_params_html", str).__doc__,
+    reason="scikit-learn's tooltips came with 1.8",
+)
+def test_every_parameter_of_the_classifier_is_explained():
+    html = html_of(ScratchMLPClassifier())
+    tooltips = re.findall(r'"param-doc-description"[^>]*>\s*(\w+): .*?<br><br>\S', html)
+    assert set(tooltips) == ScratchMLPClassifier().get_params().keys()
 
 
 # The plain representation

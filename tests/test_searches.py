@@ -1,6 +1,7 @@
 """Fits on more cores and machines: loky, dask, and threads of BLAS among them."""
 
 import os
+import re
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -158,7 +159,7 @@ def test_checkpoints_are_written_in_workers(iris, backend, tmp_path):
     assert_array_equal(newest.coefs_[0], search.best_estimator_.coefs_[0])
 
 
-def test_progress_bars_are_shown_with_workers(iris, backend, capsys, monkeypatch):
+def test_progress_bars_nest_with_workers(iris, backend, capsys, monkeypatch):
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
     monkeypatch.setenv("COLUMNS", "200")
@@ -166,12 +167,16 @@ def test_progress_bars_are_shown_with_workers(iris, backend, capsys, monkeypatch
     search.set_callbacks(callback.ProgressBar(max_propagation_depth=None))
     with backend():
         search.fit(*iris)
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "GridSearchCV - fit" in shown
-    for task in range(4):
-        line = f"candidate-split-evaluation | ScratchMLPClassifier - fit #{task}"
-        assert line in shown
-    assert "100%" in shown
+    bar = r"^( *)GridSearchCV - (\S.*?) +━+ +(\d+)%"
+    bars = re.findall(bar, capsys.readouterr().out, re.MULTILINE)
+    inner = "ScratchMLPClassifier - fit"
+    assert {(len(indent), task) for indent, task, _ in bars} == {
+        (0, "fit"),
+        (2, "search #0"),
+        *((4, f"candidate-split-evaluation | {inner} #{task}") for task in range(4)),
+        (2, f"refit-with-best-params | {inner} #1"),
+    }
+    assert {share for *_, share in bars} == {"100"}
 
 
 # Threads of BLAS
