@@ -368,7 +368,7 @@ class LBFGS(Solver):
 
 @dataclass(frozen=True)
 class GaussNewton(Solver):
-    """Damped Gauss-Newton on the exact softmax curvature.
+    """Damped Gauss-Newton on the exact curvature of the loss in its logits.
 
     A step solves (G + mu I) step = -gradient, with the generalised Gauss-Newton matrix
     G of `curvature` (Schraudolph, 2002). The damping mu (Levenberg, 1944; Marquardt,
