@@ -399,11 +399,12 @@ class ScratchMLPClassifier(
             held_out = self._held_out(
                 sample, classes, X_val, y_val, sample_weight_val
             )
-            start = (self.coefs_, self.intercepts_) if again else None
+            start = self._fitted_start() if again else None
             random_state = check_random_state(self.random_state)
             snapshot = vars(self).pop("_resume", None)
             if snapshot:
                 random_state.set_state(snapshot["begin"])
+                start = snapshot["start"]
             fit = Fit(self, sample, classes, random_state, held_out, start)
             if snapshot:
                 fit.restore(snapshot)
@@ -467,12 +468,15 @@ class ScratchMLPClassifier(
             random_state = carried.get("random_state")
             if random_state is None:
                 random_state = check_random_state(self.random_state)
-            start = None if first else (self.coefs_, self.intercepts_)
+            start = None if first else self._fitted_start()
             with _random_state_unchanged_on_error(random_state):
                 fit = Fit(self, sample, known, random_state, None, start, carried)
                 self._train(fit, X, y, sample_weight)
             self._incremental = fit.to_carry()
         return self
+
+    def _fitted_start(self):
+        return self.coefs_, self.intercepts_, self.alpha_
 
     def _check_stochastic(self):
         if self.solver not in OPTIMIZERS and self.solver != "auto":

@@ -41,8 +41,8 @@ class Fit:
         Draws the weights, then the split, then what the training draws.
     held_out : Sample or None
         From ``X_val`` and ``y_val``.
-    start : tuple of (coefs, intercepts) or None
-        Fitted layers to start from, for raw inputs.
+    start : tuple of (coefs, intercepts, alpha) or None
+        Fitted layers to start from, for raw inputs, and the penalty they had.
     carried : dict or None
         What an earlier ``partial_fit`` left, empty at its first call; None in ``fit``.
     """
@@ -51,7 +51,7 @@ class Fit:
         self, params, sample, classes, random_state, held_out, start=None, carried=None
     ):
         self.params, self.classes, self.random_state = params, classes, random_state
-        self.carried = carried
+        self.start, self.carried = start, carried
         # For `snapshot`; it takes as long as a pass over a few hundred rows.
         begin = random_state.get_state() if has_callbacks(params) else None
         self._initial_random_state = begin
@@ -59,7 +59,7 @@ class Fit:
         self.activations = activation_names(params.activation, len(hidden))
         self.layer_sizes = (sample.X.shape[1], *hidden, len(classes))
         self.alpha_path = None
-        self.plan = self._make_plan(sample, held_out, start is not None)
+        self.plan = self._make_plan(sample, held_out)
         self.parameters = ParameterVector(self.layer_sizes, self.plan.dtype)
         multilabel = sample.codes.ndim == 2
         self.network = make_network(
@@ -76,7 +76,7 @@ class Fit:
         self.sample, self.held_out = sample, held_out
         self.standardizer = self._make_standardizer()
         if start is not None:
-            self._start_from(*start)
+            self._start_from(*start[:2])
         self.training = self._make_training()
         self.state = self._begin_or_go_on()
 
@@ -91,7 +91,7 @@ class Fit:
             carried |= {"rule": state["rule"], "rate_factor": 1.0}
         return carried
 
-    def _make_plan(self, sample, held_out, go_on):
+    def _make_plan(self, sample, held_out):
         n_parameters = sum(
             (fan_in + 1) * fan_out
             for fan_in, fan_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:])
@@ -102,11 +102,11 @@ class Fit:
             n_parameters,
             validated=held_out is not None,
             incremental=self.carried is not None,
-            pathless=go_on or sample.rarest_class() < 3,
+            pathless=self.start is not None or sample.rarest_class() < 3,
         )
         check_combination(self.params, plan, n_parameters)
-        if go_on and self.params.alpha == "auto":
-            return replace(plan, alpha=self.params.alpha_)
+        if self.start is not None and self.params.alpha == "auto":
+            return replace(plan, alpha=self.start[2])
         return plan
 
     def _make_standardizer(self):
@@ -237,6 +237,7 @@ class Fit:
         return {
             "made_for": self._made_for(),
             "begin": self._initial_random_state,
+            "start": self.start,
             "now": self.random_state.get_state(),
             "dropout": dropout and dropout.generator.bit_generator.state,
             "training": self.training.snapshot(self.state),

@@ -368,6 +368,38 @@ def test_a_fit_resumes_twice(solver, moons, tmp_path):
     assert_same_fit(model.fit(X, y), whole)
 
 
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_warm_started_fit_resumes(solver, early_stopping, tmp_path):
+    """Its split and penalty are those of the first fit, and no weights are drawn."""
+    X, y = make_moons(160, noise=0.25, random_state=0)
+    path = tmp_path / "model.ckpt"
+    fitted = network(solver, max_iter=3, warm_start=True).fit(X, y)
+    fitted.set_params(max_iter=12, early_stopping=early_stopping)
+    interrupted, whole = (pickle.loads(pickle.dumps(fitted)) for _ in range(2))
+    ask = Spy(lambda context, fitted: context.task_id == 2)
+    interrupted.set_callbacks(Checkpoint(path), ask).fit(X, y)
+    resumed = Checkpoint.resume(path).fit(X, y)
+    assert_same_fit(resumed, whole.fit(X, y))
+    assert resumed.alpha_ == whole.alpha_ == fitted.alpha_
+    assert whole.n_iter_ > interrupted.n_iter_
+
+
+@pytest.mark.parametrize("random_state", [None, np.random.RandomState(3)])
+def test_a_fit_without_a_seed_resumes(random_state, moons, tmp_path):
+    X, y, X_val, y_val = moons
+    kept = []
+
+    def keep(context, fitted):
+        kept.append(shutil.copy(path, tmp_path / f"{len(kept)}.ckpt"))
+
+    path = tmp_path / "model.ckpt"
+    whole = network("adam", random_state=random_state, early_stopping=True, dropout=0.1)
+    whole.set_callbacks(Checkpoint(path), Spy(keep)).fit(X, y)
+    for file in kept[::4]:
+        assert_same_fit(Checkpoint.resume(file).fit(X, y), whole)
+
+
 @pytest.mark.parametrize(
     "params, rows, message",
     [
