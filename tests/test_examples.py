@@ -163,7 +163,7 @@ def check_feature_effects(lines):
 
 
 def check_training_curves(lines):
-    assert lines[0].endswith("learning_rate, gradient_norm, seconds")
+    assert lines[0].endswith("seconds, validation_loss, validation_score")
     losses = [
         find(lines, f"validation loss after pass {i:2d}:")
         for i in range(1, 41, 13)
