@@ -67,39 +67,25 @@ class Workspace:
         dropout=False,
         memory=None,
     ):
-        self._made_with = network, backward, dropout
+        self.network, self.n_rows = network, n_rows
+        self._made_with = backward, dropout
         self._memory = {} if memory is None else memory
         self._heads = {n_rows: self}
-        self.n_rows = n_rows
-        activations, dtype = network.activations, network.dtype
-        n_layers, (_, *units, K) = len(activations), network.layer_sizes
-
-        def array(name, *shape):
-            size = math.prod(shape)
-            flat = self._memory.get(name)
-            if flat is None:
-                flat = self._memory[name] = np.zeros(size, dtype)
-            return flat[:size].reshape(shape)
-
-        def layers(name, wanted):
-            return [
-                array(f"{name} {l}", units[l], n_rows) if wanted[l] else None
-                for l in range(n_layers)
-            ]
-
-        self.outputs = layers("outputs", [True] * n_layers)
-        kept = layers("inputs", [f.keeps_input for f in activations])
+        activations, K = network.activations, network.layer_sizes[-1]
+        always, with_dropout = [[wanted] * network.last for wanted in (True, dropout)]
+        self.outputs = self._layers("outputs", always)
+        kept = self._layers("inputs", [f.keeps_input for f in activations])
         self.inputs = [a if z is None else z for z, a in zip(kept, self.outputs)]
-        self.scratch = layers("scratch", [f.uses_scratch for f in activations])
-        self.logits = array("logits", K, n_rows)
-        self.ones = array("ones", n_rows)
+        self.scratch = self._layers("scratch", [f.uses_scratch for f in activations])
+        self.masks = self._layers("masks", with_dropout)
+        self.dropped = self._layers("dropped", with_dropout)
+        self.logits = self._array("logits", K, n_rows)
+        self.ones = self._array("ones", n_rows)
         self.ones.fill(1)
         self.add_bias = [
             outer_adder(b, self.ones, z)
             for b, z in zip(network.biases, [*self.inputs, self.logits])
         ]
-        self.masks = layers("masks", [dropout] * n_layers)
-        self.dropped = layers("dropped", [dropout] * n_layers)
         # What the forward pass needs of each hidden layer, looked up once.
         self.hidden = list(
             zip(
@@ -113,10 +99,13 @@ class Workspace:
                 self.dropped,
             )
         )
-        if not backward:
-            return
-        self.deltas = [*layers("deltas", [True] * n_layers), self.logits]
-        self.delta_rows = [delta.T for delta in self.deltas]
+        if backward:
+            self.deltas = [*self._layers("deltas", always), self.logits]
+            self.delta_rows = [delta.T for delta in self.deltas]
+            self._make_room_for_loss(K)
+
+    def _make_room_for_loss(self, K):
+        array, n_rows = self._array, self.n_rows
         self.targets = array("targets", K, n_rows)
         self.columns = array("columns", K, n_rows)
         self.row, self.second_row = array("row", n_rows), array("second row", n_rows)
@@ -124,6 +113,21 @@ class Workspace:
         self.output_ones.fill(1)
         self.find_largest = outputs_maximum(self.logits, self.row)
         self.subtract_row = outer_adder(self.output_ones, self.row, self.logits, -1.0)
+
+    def _array(self, name, *shape):
+        """Return the head, of a shape, of the flat array of a name."""
+        size = math.prod(shape)
+        flat = self._memory.get(name)
+        if flat is None:
+            flat = self._memory[name] = np.zeros(size, self.network.dtype)
+        return flat[:size].reshape(shape)
+
+    def _layers(self, name, wanted):
+        """Return an array for each hidden layer that wants one, None for the others."""
+        return [
+            self._array(f"{name} {l}", units, self.n_rows) if wanted[l] else None
+            for l, units in enumerate(self.network.layer_sizes[1:-1])
+        ]
 
     def head(self, n_rows):
         """Return the workspace of a smaller batch, in the same memory.
@@ -140,9 +144,8 @@ class Workspace:
         """
         head = self._heads.get(n_rows)
         if head is None:
-            network, *others = self._made_with
             head = self._heads[n_rows] = Workspace(
-                network, n_rows, *others, memory=self._memory
+                self.network, n_rows, *self._made_with, memory=self._memory
             )
         return head
 

@@ -320,3 +320,25 @@ def test_fold_and_unfold_undo_each_other():
     assert_allclose(X @ raw_W + raw_b, inside, rtol=1e-12)
     for ours, theirs in zip(standardizer.unfold(raw_W, raw_b), (W, b)):
         assert_allclose(ours, theirs, rtol=1e-12, atol=1e-14)
+
+
+# The same weights in torch -----------------------------------------------------------
+
+
+def test_weights_are_those_of_a_sequential_of_torch(iris):
+    """By the names and transposes that the documentation hands over."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+    X, y = iris
+    model = ScratchMLPClassifier((5, 4), "gelu", dtype="float64", random_state=0)
+    model.fit(X, y)
+    weights = {}
+    for l, (W, b) in enumerate(zip(model.coefs_, model.intercepts_)):
+        weights[f"{2 * l}.weight"] = torch.tensor(W.T.copy())
+        weights[f"{2 * l}.bias"] = torch.tensor(b)
+    gelu = nn.GELU(approximate="tanh")
+    layers = nn.Linear(4, 5), gelu, nn.Linear(5, 4), gelu, nn.Linear(4, 3)
+    module = nn.Sequential(*layers).double()
+    module.load_state_dict(weights)
+    p = torch.softmax(module(torch.tensor(X)), 1).detach().numpy()
+    assert_allclose(p, model.predict_proba(X), rtol=1e-10)
