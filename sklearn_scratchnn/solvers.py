@@ -312,7 +312,7 @@ class LBFGS(Solver):
             method="L-BFGS-B",
             jac=gradient_there,
             callback=report,
-            options=self._options(objective.dtype),
+            options=self._options(theta),
         )
         theta[:] = result.x
         if answer is GO_ON:
@@ -349,14 +349,15 @@ class LBFGS(Solver):
 
         return value, lambda x: latest.astype(np.float64)
 
-    def _options(self, dtype):
+    def _options(self, theta):
         return {
             "maxiter": self.max_iter,
             "maxfun": self.max_fun,
             "gtol": self.tol,
-            "ftol": 64 * np.finfo(dtype).eps,
+            "ftol": 64 * np.finfo(theta.dtype).eps,
             "maxls": 50,
-            "maxcor": LBFGS_PAIRS,
+            # More pairs than parameters say nothing new, and cost time at every pass.
+            "maxcor": min(LBFGS_PAIRS, len(theta)),
         }
 
     def _outcome(self, state, answer):

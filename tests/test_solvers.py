@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_moons
 
@@ -299,6 +300,19 @@ def test_lbfgs_finds_the_articles_minimum(moons, article):
     """From most seeds."""
     losses = lowest_losses(moons, article, solver="lbfgs")
     assert np.sum(losses <= LOW) >= 7
+
+
+@pytest.mark.parametrize(("hidden", "pairs"), [((), 6), ((2,), 12), ((5,), 20)])
+def test_lbfgs_keeps_no_more_pairs_than_parameters(moons, monkeypatch, hidden, pairs):
+    asked, minimize = [], scipy.optimize.minimize
+
+    def spy(*args, options, **keywords):
+        asked.append(options["maxcor"])
+        return minimize(*args, options=options, **keywords)
+
+    monkeypatch.setattr(scipy.optimize, "minimize", spy)
+    ScratchMLPClassifier(hidden, solver="lbfgs", alpha=0.1).fit(*moons)
+    assert asked == [pairs]
 
 
 # Refusals ---------------------------------------------------------------------------
