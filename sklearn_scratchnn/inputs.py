@@ -10,6 +10,8 @@ from sklearn.utils.validation import validate_data
 
 from ._compat import _check_sample_weight
 
+NOTHING_BUT_CLASSES = "biuU"  # kinds of dtype: truth values, whole numbers, texts
+
 
 @dataclass
 class Sample:
@@ -135,7 +137,8 @@ def _checked(estimator, X, y, reset):
         y = y.toarray()
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
-    check_classification_targets(y)
+    if y.ndim == 2 or y.dtype.kind not in NOTHING_BUT_CLASSES:
+        check_classification_targets(y)
     if y.ndim == 2 and type_of_target(y) == "multiclass-multioutput":
         raise ValueError(
             "Unknown label type: y has several columns with more than two classes; "
@@ -187,6 +190,8 @@ def find_classes(y, weights):
     if y.ndim == 2:
         return np.arange(y.shape[1])
     classes = np.unique(y if weights is None else y[weights > 0])
+    if 2 * len(classes) > len(y):
+        check_classification_targets(y)  # warns of what may be a regression's target
     if len(classes) < 2:
         raise ValueError(
             f"y holds one class only, {classes.tolist()}, in the rows of positive "

@@ -10,8 +10,8 @@ MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fas
 
 
 @cache
-def _controller():
-    return ThreadpoolController()
+def _blas():
+    return ThreadpoolController().select(user_api="blas")
 
 
 def blas_threads(objective):
@@ -27,4 +27,7 @@ def blas_threads(objective):
     widest = max(i * o for i, o in zip(sizes[:-1], sizes[1:]))
     if objective.block_rows * widest >= MIN_WORK:
         return nullcontext()
-    return _controller().limit(limits=1, user_api="blas")
+    blas = _blas()
+    if all(library.num_threads == 1 for library in blas.lib_controllers):
+        return nullcontext()
+    return blas.limit(limits=1)

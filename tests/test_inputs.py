@@ -3,6 +3,7 @@
 import pickle
 import re
 import tracemalloc
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LogisticRegression
 
 from sklearn_scratchnn import ScratchMLPClassifier
 
@@ -223,6 +225,20 @@ def test_labels_as_list_series_and_categorical(counts):
     series = pd.Series(names)
     for given in (names.tolist(), series, series.astype("category")):
         assert_array_equal(fitted(X, given).predict(X), wanted)
+
+
+@pytest.mark.parametrize("dtype", [int, float, str])
+@pytest.mark.parametrize("n_classes", [20, 21])
+def test_as_many_classes_as_a_regression_has_values_warn(dtype, n_classes):
+    """Of 40 rows, 20 classes pass and 21 do not, as in LogisticRegression."""
+    X = np.random.RandomState(0).randn(40, 2)
+    y = (np.arange(40) % n_classes).astype(dtype)
+    for model in (ScratchMLPClassifier(max_iter=2), LogisticRegression()):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y)
+        told = any("number of unique classes" in str(w.message) for w in caught)
+        assert told == (n_classes > 20)
 
 
 @pytest.mark.parametrize("dtype", [int, float, bool, np.uint8])
