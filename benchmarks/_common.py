@@ -132,6 +132,11 @@ def argument_parser(description):
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument("--json", metavar="FILE", help="write the figures there")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="the smallest sizes: whether it runs; the figures mean nothing",
+    )
     return parser
 
 
@@ -151,6 +156,13 @@ def timing_parser(description, rounds):
         help="processor seconds of all threads, not the wall clock's",
     )
     return parser
+
+
+def parse(parser, **smallest):
+    """Return the options; under ``--quick`` those that are not given are smallest."""
+    if parser.parse_args().quick:
+        parser.set_defaults(**smallest)
+    return parser.parse_args()
 
 
 def report(figures, tables, path=None):

@@ -8,7 +8,7 @@ from ten random states.
 import warnings
 
 import numpy as np
-from _common import best_in_turn, markdown, report, timing_parser
+from _common import best_in_turn, markdown, parse, report, timing_parser
 from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
@@ -181,7 +181,7 @@ def main():
     parser = timing_parser(__doc__, rounds=3)
     parser.add_argument("--passes", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=10)
-    options = parser.parse_args()
+    options = parse(parser, passes=50, seeds=2, rounds=1)
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make_moons(200, noise=0.20, random_state=0)
     turns = {"rounds": options.rounds, "clock": options.clock}

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from _common import best_in_turn, markdown, report, timing_parser
+from _common import best_in_turn, markdown, parse, report, timing_parser
 from _contenders import Shape, random_data
 from sklearn.exceptions import ConvergenceWarning
 
@@ -127,7 +127,7 @@ def main():
     """Measure and print."""
     parser = timing_parser(__doc__, rounds=15)
     parser.add_argument("--epochs", type=int, default=200)
-    options = parser.parse_args()
+    options = parse(parser, epochs=10, rounds=1)
     if not find_spec("sklearn.callback"):
         parser.error("scikit-learn before 1.9 has no callbacks.")
     warnings.simplefilter("ignore", ConvergenceWarning)

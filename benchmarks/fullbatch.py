@@ -9,7 +9,7 @@ import warnings
 from functools import partial
 
 import numpy as np
-from _common import allocated_peak, best_in_turn, markdown, report, timing_parser
+from _common import allocated_peak, best_in_turn, markdown, parse, report, timing_parser
 from _contenders import Shape, random_data
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -59,7 +59,7 @@ def main():
     """Measure and print."""
     parser = timing_parser(__doc__, rounds=5)
     parser.add_argument("--passes", type=int, default=50)
-    options = parser.parse_args()
+    options = parse(parser, passes=5, rounds=1)
     warnings.simplefilter("ignore", ConvergenceWarning)
     figures = measure(options.passes, options.rounds, options.clock)
     peer = figures[PEER]

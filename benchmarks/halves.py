@@ -9,12 +9,13 @@ from contextlib import ExitStack
 from unittest.mock import patch
 
 import numpy as np
-from _common import argument_parser, geometric_mean, markdown, report
-from tabular import HALVES, evaluate, load
+from _common import argument_parser, geometric_mean, markdown, parse, report
+from tabular import HALVES, TASKS, evaluate, load
 
 from sklearn_scratchnn import ScratchMLPClassifier, alpha_path, fitting
 
 KEPT = "the defaults"
+SMALL = sorted({*TASKS} - {"adult"})
 # Parameters of the constructor, in small letters, and constants of `alpha_path`.
 SETTINGS = {
     KEPT: {},
@@ -90,9 +91,10 @@ def main():
     parser = argument_parser(__doc__)
     parser.add_argument("--data", metavar="DIR", help="folder of TASK.csv.gz")
     parser.add_argument("--seeds", nargs="+", type=int, default=[20, 21, 22])
-    options = parser.parse_args()
+    parser.add_argument("--tasks", nargs="+", choices=SMALL, default=SMALL)
+    options = parse(parser, seeds=[20], tasks=["wine", "iris"])
     figures = {}
-    for task in sorted({*HALVES["half A"], *HALVES["half B"]} - {"adult"}):
+    for task in options.tasks:
         try:
             X, y = load(task, options.data)
         except OSError as error:

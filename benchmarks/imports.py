@@ -8,7 +8,7 @@ import subprocess
 import sys
 from statistics import median
 
-from _common import argument_parser, markdown, report
+from _common import argument_parser, markdown, parse, report
 
 BASE = "import sklearn.base, sklearn.preprocessing"
 OURS = "sklearn_scratchnn"
@@ -57,7 +57,7 @@ def main():
     """Measure and print."""
     parser = argument_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    options = parser.parse_args()
+    options = parse(parser, rounds=1)
     figures = measure(options.rounds)
     rows = [
         [f"`import {module}`", f"{median(row['milliseconds']):.0f}"]

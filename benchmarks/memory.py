@@ -15,7 +15,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from _common import allocated_peak, argument_parser, markdown, report
+from _common import allocated_peak, argument_parser, markdown, parse, report
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -135,7 +135,7 @@ def main():
     parser.add_argument("--features", type=int, default=100)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--child", action="store_true", help="print one case as JSON")
-    options = parser.parse_args()
+    options = parse(parser, rows=2000, features=10, cases=list(CASES)[:3])
     if options.child:
         figures = measure_here(options.cases[0], options.rows, options.features)
         print(json.dumps(figures))

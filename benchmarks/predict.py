@@ -8,7 +8,7 @@ import warnings
 from functools import partial
 
 import numpy as np
-from _common import allocated_peak, best_in_turn, markdown, report, timing_parser
+from _common import allocated_peak, best_in_turn, markdown, parse, report, timing_parser
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -83,7 +83,7 @@ def main():
     """Measure and print."""
     parser = timing_parser(__doc__, rounds=5)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    options = parser.parse_args()
+    options = parse(parser, rows=1000, rounds=1)
     figures, rows = {}, []
     for dtype in ("float32", "float64"):
         for method in ("predict", "predict_proba"):

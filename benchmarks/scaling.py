@@ -6,7 +6,7 @@ time. Time is that of three epochs less that of one, halved, as in ``speed.py``.
 
 from dataclasses import replace
 
-from _common import best_in_turn, markdown, report, timing_parser
+from _common import best_in_turn, markdown, parse, report, timing_parser
 from _contenders import CONTENDERS, OURS, Shape, random_data
 
 BASE = Shape(10_000, 20, 2, (100,), 200, "float32")
@@ -81,7 +81,7 @@ def main():
     parser.add_argument("--largest", type=int, default=1_000_000, help="rows at most")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=NAMES)
     parser.add_argument("--picture", metavar="FILE", help="draw there (PNG or SVG)")
-    options = parser.parse_args()
+    options = parse(parser, largest=1000, rounds=1)
     figures = {
         axis: {
             size: measure(

@@ -9,7 +9,7 @@ import math
 import sys
 from time import perf_counter
 
-from _common import best_in_turn, geometric_mean, markdown, report, timing_parser
+from _common import best_in_turn, geometric_mean, markdown, parse, report, timing_parser
 from _contenders import CONTENDERS, OURS, Shape, random_data
 
 SHAPES = (
@@ -131,7 +131,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=0.4, help="of ours, a round")
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, metavar="NAME")
     parser.add_argument("--shapes", nargs="+", type=int, metavar="I", help="from 0")
-    options = parser.parse_args()
+    options = parse(parser, seconds=0.02, shapes=[3], rounds=1)
     times, compile_seconds = {}, {}
     for i, shape in enumerate(SHAPES):
         if options.shapes and i not in options.shapes:

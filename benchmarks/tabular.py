@@ -12,7 +12,7 @@ from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
-from _common import argument_parser, geometric_mean, markdown, report, seconds
+from _common import argument_parser, geometric_mean, markdown, parse, report, seconds
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import (
     fetch_openml,
@@ -326,7 +326,7 @@ def tables(figures, models, clock):
     return out
 
 
-def parse(arguments=None):
+def parse_options():
     """Return the options."""
     parser = argument_parser(__doc__)
     add = parser.add_argument
@@ -340,12 +340,12 @@ def parse(arguments=None):
     add("--cache", metavar="FILE", help="JSON that keeps the peers' figures")
     add("--cpu", action="store_true", help="processor seconds to fit, not wall clock")
     add("--progress", action="store_true", help="print each task when it is done")
-    return parser.parse_args(arguments)
+    return parse(parser, tasks=["iris", "vote"])
 
 
 def main():
     """Measure and print."""
-    options = parse()
+    options = parse_options()
     figures = measure(options)
     clock = "fit_cpu_seconds" if options.cpu else "fit_seconds"
     kept = ("seeds", "peer_seeds", "params", "raw")

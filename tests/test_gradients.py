@@ -155,7 +155,7 @@ def torch_value_and_gradients(objective, activations, loss, data, weight, alpha)
 @networks
 @losses
 @weights
-def test_gradient_against_autograd(objective_of, rows_for, activations, loss, weight):
+def test_gradient_against_torch(objective_of, rows_for, activations, loss, weight):
     pytest.importorskip("torch")
     objective = objective_of(activations, loss, sample_weight=weight, alpha=0.3)
     value, gradient = torch_value_and_gradients(
