@@ -35,6 +35,7 @@ PRINTED = {
     19000: 0.071316,
 }
 SECOND_ORDER = ("gauss_newton", "lbfgs")
+MORE_ROUNDS = 5  # for fits of milliseconds, which are disturbed more easily
 
 
 def mean_loss(X, y, coefs, intercepts):
@@ -135,13 +136,13 @@ def measure_descent(X, y, n_passes, **turns):
     return times, losses, model.loss_curve_
 
 
-def measure_second_order(X, y, seeds, **turns):
+def measure_second_order(X, y, seeds, rounds, clock):
     """Return seconds and final loss of each solver and seed."""
     models = {
         (name, seed): network(name, seed) for name in SECOND_ORDER for seed in seeds
     }
     runs = {key: lambda model=model: model.fit(X, y) for key, model in models.items()}
-    times = best_in_turn(runs, **turns)
+    times = best_in_turn(runs, MORE_ROUNDS * rounds, clock)
     return {
         name: [
             {
