@@ -580,7 +580,7 @@ def test_lbfgs_resumes_to_the_same_dead_end(moons, tmp_path, monkeypatch):
     path, minimize = tmp_path / "model.ckpt", scipy.optimize.minimize
 
     def stuck(*args, **keywords):
-        """End as SciPy does after a line search in vain; when that is, rounding says."""
+        """End as SciPy does after a line search in vain, whatever rounding says."""
         result = minimize(*args, **keywords)
         result.status = 2
         return result
