@@ -14,12 +14,14 @@ TAG = re.compile(r"\\tag\{(.*?)\}")
 REASON = re.compile(r"% *(.*?) *$", re.MULTILINE)
 ATTRIBUTES = re.compile(r' xmlns="[^"]*"')
 PRIMED = re.compile(r"<msup>(<mi>\w</mi>)<mi>(&#x0203[23];)</mi></msup>")
+NAMED = re.compile(r"(\\(?:log|tanh)(?:\^2)?) ")
 MARKS = re.compile(r"[,.;:?)]+")
 
 
 def to_mathml(latex, display):
     """Return one ``<math>`` element; the source is its text alternative."""
-    source = ATTRIBUTES.sub("", convert(latex.strip(), display=display))
+    spaced = NAMED.sub(r"\1 \\, ", latex.strip())  # log p, not logp
+    source = ATTRIBUTES.sub("", convert(spaced, display=display))
     source = PRIMED.sub(r'\1<mo lspace="0" rspace="0">\2</mo>', source)
     alternative = latex.strip().replace("&", "&amp;").replace("<", "&lt;")
     alternative = alternative.replace('"', "&quot;")
