@@ -95,9 +95,9 @@ class SGD(Optimizer):
     >>> import numpy as np
     >>> from sklearn_scratchnn.optimizers import SGD
     >>> rule, theta = SGD(momentum=0.0), np.array([1.0, 2.0])
-    >>> rule.step(theta, np.array([10.0, -10.0]), rule.init(theta), 0.1, n_weights=1)
+    >>> rule.step(theta, np.array([1.0, -1.0]), rule.init(theta), 0.5, n_weights=1)
     >>> theta
-    array([0., 3.])
+    array([0.5, 2.5])
     """
 
     momentum: float = 0.9
