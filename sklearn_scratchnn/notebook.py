@@ -91,6 +91,14 @@ def caption(estimator):
     Returns
     -------
     str
+        The last two once it is fitted.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn.notebook import caption
+    >>> caption(ScratchMLPClassifier((50, 20)))
+    'features → 50 relu → 20 relu → classes'
     """
     layers = layers_of(estimator)
     names = [" ".join(filter(None, layer[:2])) for layer in layers]

@@ -98,8 +98,8 @@ def test_large_inputs(name, dtype):
     assert a.dtype == slope.dtype == dtype
     assert np.isfinite(a).all()
     below, above = LIMITS[name]
-    assert_allclose(slope[:4], below, atol=1e-6)
-    assert_allclose(slope[-4:], above, atol=1e-6)
+    assert_allclose(slope[:4], below, atol=1e-3)  # some get there no faster than 1/z^2
+    assert_allclose(slope[-4:], above, atol=1e-3)
 
 
 @activations
