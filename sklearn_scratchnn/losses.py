@@ -36,8 +36,8 @@ class Loss(ABC):
     Examples
     --------
     >>> from sklearn_scratchnn.losses import LOSSES
-    >>> {name: loss.out_activation for name, loss in LOSSES.items()}
-    {'softmax_cross_entropy': 'softmax', 'logistic_cross_entropy': 'logistic'}
+    >>> LOSSES["softmax_cross_entropy"].out_activation
+    'softmax'
     """
 
     name = ""

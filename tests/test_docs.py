@@ -140,6 +140,26 @@ def test_equations_became_mathml(site, page):
     assert "<merror" not in text
     shown = re.sub(r'alttext="[^"]*"', "", text)
     assert "\\frac" not in shown and "\\delta" not in shown
+    assert not re.search(r"<mi>(log|tanh)</mi>(?!<mspace|<mo|<mn>2</mn></msup>)", text)
+
+
+@needs_sphinx
+def test_code_page_has_equations_beside_the_listings(site):
+    """And the same tags in both; a listing may have a tag more than once."""
+    text = (site / "learn" / "code.html").read_text(encoding="utf-8")
+    parts = text.split('<div class="beside docutils">')[1:]
+    tags = [re.findall(r'"equation-tag">(\w\d)<', part) for part in parts]
+    assert [len(found) for found in tags] == [3, 3, 4]
+    for part, found in zip(parts, tags):
+        comments = " ".join(re.findall(r'<span class="c1">#(.*?)</span>', part))
+        assert set(found) <= set(re.findall(r"\b[FLB]\d\b", comments))
+
+
+@pytest.mark.skipif(not DOCS.is_dir(), reason="an sdist does not carry docs/")
+def test_guide_names_every_page_in_its_table():
+    page = (DOCS / "guide" / "index.rst").read_text(encoding="utf-8")
+    pages = {path.stem for path in (DOCS / "guide").glob("*.rst")} - {"index"}
+    assert pages == set(re.findall(r"- :doc:`(\w+)`", page))
 
 
 def texts(module):
@@ -257,7 +277,7 @@ async function look({page, width, mode}) {
   await Promise.all(images.map(i => i.decode().catch(() => 0)));
   const holders = doc.querySelectorAll(
     "html, .bd-article-container, .prev-next-area a, .bd-header .navbar-brand, " +
-    ".bd-sidebar-secondary");
+    ".bd-sidebar-secondary" + (width > 1000 ? ", .bd-article pre" : ""));
   const ground = luminance(paper(doc.querySelector("main"), win));
   return {page, width, mode, theme: root.dataset.theme, errors: win.__errors,
     wide: [...holders].filter(e => e.scrollWidth > e.clientWidth + 1)
@@ -372,7 +392,10 @@ def test_pages_show_without_errors(looks):
 @needs_browser
 @pytest.mark.parametrize("width", [1280, 390])
 def test_nothing_is_wider_than_its_place(looks, width):
-    """The page, its text, the links to the next page, the name beside the search."""
+    """The page, its text, the links to the next page, the name beside the search.
+
+    On a desk the lines of code, too; on a phone they scroll.
+    """
     wide = {look["page"]: look["wide"] for look in looks if look["width"] == width}
     assert {page: holders for page, holders in wide.items() if holders} == {}
 
