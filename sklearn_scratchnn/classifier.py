@@ -60,7 +60,8 @@ class ScratchMLPClassifier(
         Strength of the L2 penalty on the weights, that is ``1 / C`` of
         ``LogisticRegression``, whatever the batch; biases are free. "auto" chooses it
         on held-out rows where L-BFGS is the solver; elsewhere it is 1, in the minibatch
-        solvers n / 3000 from there up to 10: see Notes. Not used by "adamw".
+        solvers n / 3000 from there up to 10, in `partial_fit` n / 3000 for its n rows:
+        see Notes. Not used by "adamw".
 
     batch_size : int or "auto", default="auto"
         Rows of a minibatch.
@@ -246,7 +247,8 @@ class ScratchMLPClassifier(
     -----
     "auto" asks the numbers of rows, features and classes alone: a full batch of L-BFGS
     in float64 where rows times parameters are few, else minibatches of Adam in float32
-    under a cosine, of fewer passes the more rows there are.
+    under a cosine, of fewer passes the more rows there are. Dropout, clipping or a
+    schedule, where one is set, asks for Adam too.
 
     Where L-BFGS is the solver, `fit` starts without fitted layers, and there are 100
     rows and three of each class, ``alpha="auto"`` holds a third of the rows out
@@ -500,7 +502,18 @@ class ScratchMLPClassifier(
             return self.classes_
         if classes is None:
             raise ValueError("classes must be passed on the first call to partial_fit.")
-        return np.arange(y.shape[1]) if y.ndim == 2 else unique_labels(classes)
+        known = unique_labels(classes)
+        if y.ndim == 2 and not np.array_equal(known, np.arange(y.shape[1])):
+            raise ValueError(
+                f"classes={classes!r} do not fit y, an indicator matrix: they are its "
+                f"columns' numbers, 0 to {y.shape[1] - 1}."
+            )
+        if y.ndim == 1 and len(known) < 2:
+            raise ValueError(
+                f"classes={classes!r} holds one class only; a classifier needs at "
+                "least 2 classes."
+            )
+        return known
 
     def _check_same_shape(self, classes):
         """Raise ValueError where the fitted layers cannot go on."""
@@ -597,11 +610,17 @@ def _random_state_unchanged_on_error(random_state):
 
 @contextmanager
 def _unchanged_on_error(estimator):
-    """Put the attributes back as they were if an error ends the block."""
+    """Put the attributes back as they were if an error ends the block.
+
+    An interruption of the training itself leaves what was learnt.
+    """
     before = vars(estimator).copy()
     try:
         yield
-    except Exception:
+    except BaseException as error:
+        learnt = vars(estimator).get("coefs_") is not before.get("coefs_")
+        if isinstance(error, KeyboardInterrupt) and learnt:
+            raise
         # What scikit-learn's callbacks put there, their tear-down still needs.
         kept = {k: v for k, v in vars(estimator).items() if "_callback" in k}
         vars(estimator).clear()

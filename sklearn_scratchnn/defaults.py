@@ -97,7 +97,9 @@ def make_plan(
         return automatic if isinstance(value, str) and value == "auto" else value
 
     noisy = incremental or params.dropout > 0 or params.max_grad_norm is not None
-    solver = chosen("solver", auto_solver(n_samples, n_parameters, noisy))
+    scheduled = params.learning_rate not in ("auto", "constant")
+    automatic = auto_solver(n_samples, n_parameters, noisy or scheduled)
+    solver = chosen("solver", automatic)
     stochastic = solver in OPTIMIZERS
     schedule = chosen(
         "learning_rate", "cosine" if stochastic and not incremental else "constant"
@@ -107,7 +109,8 @@ def make_plan(
         batch_size = min(chosen("batch_size", auto_batch_size(n_samples)), n_samples)
     planned = isinstance(params.max_iter, str) or schedule == "cosine"
     on_path = solver == "lbfgs" and n_samples >= alpha_path.MIN_ROWS and not pathless
-    alpha = chosen("alpha", None if on_path else auto_alpha(solver, n_samples))
+    rule = auto_alpha_of_stream if incremental else auto_alpha
+    alpha = chosen("alpha", None if on_path else rule(solver, n_samples))
     passes = auto_passes(solver, n_samples, alpha)
     return Plan(
         alpha=alpha,
@@ -123,13 +126,14 @@ def make_plan(
     )
 
 
-def auto_solver(n_samples, n_parameters, noisy=False):
+def auto_solver(n_samples, n_parameters, stepwise=False):
     """L-BFGS where a full batch is cheap, rows times parameters small; else Adam.
 
-    Adam also where the gradients are ``noisy``: parts of the rows, or dropout.
+    Adam also where ``stepwise`` updates are needed: for parts of the rows, dropout,
+    clipping, a schedule.
     """
     cheap = n_samples * n_parameters <= FULL_BATCH_WORK
-    return "lbfgs" if cheap and not noisy else "adam"
+    return "lbfgs" if cheap and not stepwise else "adam"
 
 
 def auto_batch_size(n_samples):
@@ -153,6 +157,14 @@ def auto_alpha(solver, n_samples):
     if solver not in OPTIMIZERS:
         return 1.0
     return float(np.clip(n_samples / 3000, 1, 10))
+
+
+def auto_alpha_of_stream(solver, n_samples):
+    """In ``partial_fit``: a 3000th per row of the call, however many these are.
+
+    The n of ``alpha / (2 n)`` counts them, and how many are to come is not known.
+    """
+    return n_samples / 3000
 
 
 def auto_passes(solver, n_samples, alpha):

@@ -106,8 +106,18 @@ class Fit:
         )
         check_combination(self.params, plan, n_parameters)
         if self.start is not None and self.params.alpha == "auto":
-            return replace(plan, alpha=self.start[2])
+            return replace(plan, alpha=self._earlier_alpha(plan, sample.n_samples))
         return plan
+
+    def _earlier_alpha(self, plan, n_samples):
+        """Return the penalty that the fitted layers had, in ``partial_fit`` per row."""
+        alpha = self.start[2]
+        if self.carried is None:
+            return alpha
+        if "alpha_per_row" in self.carried:
+            return self.carried["alpha_per_row"] * n_samples
+        passes, rows = self._earlier("n_iter_", 0), self._earlier("t_", 0)
+        return alpha * n_samples * passes / rows if rows else plan.alpha
 
     def _make_standardizer(self):
         if not self.params.standardize:
@@ -115,12 +125,16 @@ class Fit:
         if self.carried and "mean" in self.carried:
             return Standardizer(self.carried["mean"], self.carried["scale"])
         sample = self.sample
-        return Standardizer.from_rows(
+        standardizer = Standardizer.from_rows(
             sample.X,
             sample.of_subset(sample.weights),
             sample.subset,
             robust=self.params.standardize == "robust",
         )
+        if self.start is not None:
+            # Of a column that is constant now the fitted weights may know more.
+            standardizer.constant = None
+        return standardizer
 
     @np.errstate(all="ignore")
     def _start_from(self, coefs, intercepts):
@@ -140,19 +154,30 @@ class Fit:
         validation = None
         if self.held_out is not None:
             validation = self._make_validation()
-        patience = None
-        stalls = plan.batch_size is not None and plan.schedule != "cosine"
-        if plan.early_stopping or stalls or plan.schedule == "adaptive":
-            patience = Patience(plan.tol, params.n_iter_no_change)
         return Training(
             objective,
             make_solver(plan, params, self.random_state),
-            patience if self.carried is None else None,
+            self._make_patience(),
             validation,
             keep_best=plan.early_stopping,
             verbose=params.verbose,
             first_epoch=self._earlier("n_iter_", 0),
         )
+
+    def _make_patience(self):
+        """Return who judges when training stalls, or None where nobody does."""
+        plan, n_epochs = self.plan, self.params.n_iter_no_change
+        if self.carried is not None:
+            if plan.schedule != "adaptive":
+                return None
+            patience = Patience(plan.tol, n_epochs)
+            if self.carried.get("patience"):
+                patience.best, patience.count = self.carried["patience"]
+            return patience
+        stalls = plan.batch_size is not None and plan.schedule != "cosine"
+        if plan.early_stopping or stalls or plan.schedule == "adaptive":
+            return Patience(plan.tol, n_epochs)
+        return None
 
     def _make_objective(self, sample, penalty=0.0, block=None, dropout=None):
         smoothing = self.params.label_smoothing
@@ -274,11 +299,13 @@ class Fit:
 
     def to_carry(self):
         """Return what the next ``partial_fit`` goes on with."""
-        state = {**self.state, "epoch": 0}
+        state, patience = {**self.state, "epoch": 0}, self.training.patience
         carried = {
             "random_state": self.random_state,
             "state": state,
             "solver": self.plan.solver,
+            "alpha_per_row": self.plan.alpha / self.sample.n_samples,
+            "patience": patience and (patience.best, patience.count),
         }
         if self.standardizer is not None:
             carried["mean"] = self.standardizer.mean

@@ -49,10 +49,11 @@ def passes(model, X, y, n, **given):
 @pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
 def test_calls_on_the_same_rows_are_the_passes_of_a_fit(iris, solver, learning_rate):
     """Random state, optimizer state and the count of updates, all at once."""
-    model = network(solver, learning_rate=learning_rate, standardize=False)
-    passes(model, *iris, 5)
-    whole = network(solver, learning_rate=learning_rate, standardize=False, max_iter=5)
-    whole.fit(*iris)
+    settings = {"learning_rate": learning_rate, "standardize": False}
+    if solver != "adamw":
+        settings["alpha"] = 1.0
+    model = passes(network(solver, **settings), *iris, 5)
+    whole = network(solver, max_iter=5, **settings).fit(*iris)
     assert_same_bits(model, whole)
     assert_array_equal(model.loss_curve_, whole.loss_curve_)
     assert_array_equal(model.history_["learning_rate"], whole.history_["learning_rate"])
@@ -65,8 +66,8 @@ def test_calls_on_the_same_rows_are_the_passes_of_a_fit(iris, solver, learning_r
 def test_standardised_calls_are_the_passes_of_a_fit(iris, dtype, offset):
     """Folding and unfolding between the calls costs rounding, not learning."""
     X, y = (iris[0] + offset).astype(dtype), iris[1]
-    model = passes(network(), X, y, 20)
-    whole = network(max_iter=20).fit(X, y)
+    model = passes(network(alpha=1.0), X, y, 20)
+    whole = network(alpha=1.0, max_iter=20).fit(X, y)
     rtol = 0.03 if dtype == np.float32 else 1e-3
     assert_allclose(model.loss_curve_, whole.loss_curve_, rtol=rtol)
 
@@ -126,6 +127,76 @@ def test_the_first_call_fixes_the_standardisation(iris):
     plain.partial_fit((later - mean) / scale, y[75:])
     wanted = plain.predict_proba((later - mean) / scale)
     assert_allclose(model.predict_proba(later), wanted, rtol=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("standardize", [True, "robust"])
+@pytest.mark.parametrize("method", ["partial_fit", "fit"])
+def test_columns_that_are_constant_now_keep_their_weights(
+    iris, method, standardize, container
+):
+    """Of a later call on few rows, after a fit and where ``fit`` starts warm."""
+    X, y = container(iris[0]), iris[1]
+    model = network(standardize=standardize, warm_start=True, max_iter=50)
+    model = model.set_params(dtype="float64").fit(X, y)
+    before, score = layers(model), model.score(X, y)
+    model.set_params(learning_rate_init=1e-12, max_iter=1)
+    X_now, y_now = container(iris[0][[0, 50, 100]] * [1, 0, 0, 1]), y[[0, 50, 100]]
+    getattr(model, method)(X_now, y_now)
+    for now, then in zip(layers(model), before, strict=True):
+        assert_allclose(now, then, rtol=1e-7, atol=1e-7)
+    assert model.score(X, y) == score
+
+
+@pytest.mark.parametrize("n_rows", [1, 10, 60])
+def test_the_automatic_penalty_does_not_depend_on_the_chunk(iris, n_rows):
+    X, y = iris
+    rows = np.random.RandomState(0).permutation(len(X))[:n_rows]
+    model = network().partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    assert model.alpha_ / n_rows == pytest.approx(1 / 3000)
+    model.partial_fit(X, y)
+    assert model.alpha_ / len(X) == pytest.approx(1 / 3000)
+
+
+def test_after_a_fit_the_penalty_is_as_strong_per_row(iris):
+    X, y = iris
+    model = network("auto", batch_size="auto", learning_rate="auto").fit(X, y)
+    per_row = model.alpha_ / len(X)
+    for n_rows in (1, 50, 2):
+        model.partial_fit(X[:n_rows], y[:n_rows])
+        assert model.alpha_ / n_rows == pytest.approx(per_row)
+
+
+def test_one_row_at_a_time_is_learnt_from(iris):
+    X, y = iris
+    model = network(standardize=False)
+    for i in np.random.RandomState(0).permutation(np.tile(np.arange(150), 5)):
+        model.partial_fit(X[i : i + 1], y[i : i + 1], classes=[0, 1, 2])
+    assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_an_adaptive_rate_falls_where_calls_no_longer_improve(iris, pickled):
+    model = network("sgd", learning_rate="adaptive", tol=10.0, n_iter_no_change=2)
+    for _ in range(8):
+        model.partial_fit(*iris, classes=[0, 1, 2])
+        model = pickle.loads(pickle.dumps(model)) if pickled else model
+    rates = 0.02 / np.array([1, 1, 1, 1, 5, 5, 5, 25])
+    assert_allclose(model.history_["learning_rate"], rates)
+
+
+def test_one_class_alone_is_refused(iris):
+    X, y = iris
+    with pytest.raises(ValueError, match="classes=.* holds one class only"):
+        network().partial_fit(X, 0 * y, classes=[0])
+
+
+@pytest.mark.parametrize("classes", [[0, 1], ["a", "b", "c"]])
+def test_classes_of_an_indicator_matrix_are_its_columns(iris, classes):
+    X, y = iris
+    with pytest.raises(ValueError, match="classes=.* do not fit y"):
+        network().partial_fit(X, np.eye(3)[y], classes=classes)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -335,6 +335,12 @@ def test_settings_without_use_are_refused(moons, name, setting):
         ScratchMLPClassifier(3, solver=name, **setting).fit(*moons)
 
 
+@pytest.mark.parametrize("schedule", ["invscaling", "adaptive", "cosine"])
+def test_auto_comes_to_a_solver_that_keeps_the_schedule(moons, schedule):
+    model = ScratchMLPClassifier(3, learning_rate=schedule, max_iter=3)
+    assert model.fit(*moons).solver_ == "adam"
+
+
 def test_adamw_refuses_a_penalty(moons):
     with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
         ScratchMLPClassifier(3, solver="adamw", alpha=0.5).fit(*moons)
