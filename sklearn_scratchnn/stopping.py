@@ -74,6 +74,11 @@ class Best:
         self.score = -np.inf
         self.theta = theta.copy()
 
+    @property
+    def found(self):
+        """Whether any score was better than none: not where all were NaN."""
+        return self.score > -np.inf
+
     def offer(self, score, theta):
         """Copy ``theta`` if its score is the best so far.
 

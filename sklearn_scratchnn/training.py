@@ -294,7 +294,7 @@ class Training:
         ndarray of shape (n_parameters,)
             No copy.
         """
-        return self.best.theta if self.keep_best else self.theta
+        return self.best.theta if self.keep_best and self.best.found else self.theta
 
     def snapshot(self, state):
         """Return a deep copy of all that this training needs to go on after a pass.
@@ -351,7 +351,7 @@ class Training:
         self._entering[:] = self.theta
 
     def _settle(self, finished):
-        if self.keep_best:
+        if self.keep_best and self.best.found:
             if self.observe is not None:
                 self._newest = self.theta.copy()
             np.copyto(self.theta, self.best.theta)

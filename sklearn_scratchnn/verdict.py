@@ -16,6 +16,11 @@ NO_BETTER = (
     "for every row. Check that X holds something about y; if it does, raise max_iter, "
     "lower alpha, or change learning_rate_init."
 )
+NO_SCORE = (
+    "No pass had a validation score above minus infinity: none is the best, and the "
+    "last parameters were kept. Check that scoring suits the validation rows, or use "
+    "scoring='loss'."
+)
 UNSCALED = "First of all, let the inputs be standardized (standardize='robust')."
 
 
@@ -46,6 +51,8 @@ def _message(fit):
     if plan.solver == "gd" and _alternates(losses):
         return _two_step_cycle(losses, plan), False
     parts, scale_helps = [], False
+    if training.keep_best and losses and not training.best.found:
+        parts.append(NO_SCORE)
     if training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
         parts.append(_not_converged(losses, plan))
     if training.outcome is Outcome.STUCK:
@@ -130,7 +137,8 @@ def _no_better_than_frequencies(fit, losses):
     most = (1 - 1e-4) * frequency_loss(
         fit.sample, fit.layer_sizes[-1], fit.params.label_smoothing
     )
-    last = losses[-1] if losses else np.inf
+    # Where the best is kept, the last pass is not what was kept.
+    last = np.inf if fit.training.keep_best or not losses else losses[-1]
     if most <= 0 or last - objective.penalty_value() < most:
         return False
     return objective.value() - objective.penalty_value() >= most

@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.fitting import Fit
 from sklearn_scratchnn.network import Network
 from sklearn_scratchnn.objective import Objective
 from sklearn_scratchnn.optimizers import OPTIMIZERS
@@ -219,6 +221,32 @@ def test_a_loss_that_is_raised_on_purpose_is_not_blamed(parameters, several):
     assert not no_better(said)
 
 
+@pytest.mark.parametrize("solver", ["gauss_newton", "adam"])
+def test_what_is_kept_is_judged_and_not_the_last_pass(solver):
+    """Labels by chance, learnt by heart: the best by validation is no good."""
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(300, 10), rng.randint(0, 2, 300)
+    rate = {"learning_rate_init": 0.05} if solver == "adam" else {}
+    model = network(solver, hidden_layer_sizes=60, alpha=0.0, **rate)
+    held_out = {"X_val": rng.randn(250, 10), "y_val": rng.randint(0, 2, 250)}
+    said = texts(model, X, y, **held_out)
+    p = model.predict_proba(X)[np.arange(300), y]
+    worse = -np.log(p).mean() >= (1 - 1e-4) * -np.log(np.bincount(y) / 300).mean()
+    assert any("no better than predicting" in text for text in said) == worse
+    assert model.loss_curve_[-1] < 0.6
+
+
+def test_a_score_that_is_never_a_number_keeps_the_last_pass(moons):
+    X, y = moons
+    one_class = {"X_val": X[y == 0][:30], "y_val": y[y == 0][:30]}
+    scoring = make_scorer(lambda y, p: np.nan)
+    model = network(scoring=scoring, learning_rate_init=0.05)
+    (text,) = texts(model, X, y, **one_class)
+    assert text.startswith("No pass had a validation score")
+    assert model.score(X, y) > 0.8
+    assert model.loss_ < 0.6
+
+
 def test_labels_that_are_all_alike_have_nothing_to_learn(moons):
     assert texts(network("lbfgs"), moons[0], np.ones((200, 2), int)) == []
 
@@ -292,6 +320,23 @@ def test_the_best_by_validation_is_left_under_early_stopping(moons, monkeypatch)
     p = model.predict_proba(X[:50])[np.arange(50), 1 - y[:50]]
     assert_allclose(np.log(p).mean(), model.validation_scores_.max(), rtol=1e-6)
     assert model.validation_scores_.argmax() < 10
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_an_interruption_before_the_first_pass_changes_nothing(
+    moons, fitted, monkeypatch
+):
+    """Of a fit to another number of columns."""
+    model = network("adam", max_iter=3)
+    if fitted:
+        model.fit(*moons)
+    before = vars(model).copy()
+    Interrupt(monkeypatch, Fit, "_make_standardizer", 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(np.eye(50)[:, :5], np.arange(50) % 3)
+    assert vars(model) == before
+    if fitted:
+        assert_whole(model, moons[0])
 
 
 def test_an_interruption_while_alpha_is_chosen(moons, monkeypatch):
