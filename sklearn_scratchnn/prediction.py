@@ -1,5 +1,7 @@
 """Prediction: the forward pass over blocks of rows, with fitted layers."""
 
+import math
+
 import numpy as np
 
 from .activations import ACTIVATIONS
@@ -20,12 +22,17 @@ class Predictor:
         One name per hidden layer.
     out_activation : str
     X : ndarray or CSR matrix of shape (n_samples, n_features)
-        What is computed is float32 where it and ``coefs`` are, else float64.
+    dtype : dtype, default=None
+        What is computed: float32 where X and ``coefs`` are, else float64. Rows that
+        leave the range of float32 are computed again in float64, with their block.
     """
 
-    def __init__(self, coefs, intercepts, activations, out_activation, X):
-        wider = np.result_type(X.dtype, *coefs)
-        dtype = np.dtype(np.float32 if wider == np.float32 else np.float64)
+    def __init__(self, coefs, intercepts, activations, out_activation, X, dtype=None):
+        if dtype is None:
+            wider = np.result_type(X.dtype, *coefs)
+            dtype = np.float32 if wider == np.float32 else np.float64
+        dtype = np.dtype(dtype)
+        self._layers, self._X = (coefs, intercepts, activations, out_activation), X
         loss = next(l for l in LOSSES.values() if l.out_activation == out_activation)
         self.network = Network(
             [W.astype(dtype, copy=False) for W in coefs],
@@ -45,8 +52,16 @@ class Predictor:
             stop = min(start + self._block_rows, self.n_samples)
             ws = workspace.head(stop - start)
             X = self._rows.block(start, stop)
-            self.network.forward(X, ws)
-            yield slice(start, stop), X, ws
+            logits = self.network.forward(X, ws)
+            if self.dtype == np.float32 and not math.isfinite(logits.sum()):
+                yield from self._blocks_in_float64(start, stop, backward)
+            else:
+                yield slice(start, stop), X, ws
+
+    def _blocks_in_float64(self, start, stop, backward):
+        wider = Predictor(*self._layers, self._X[start:stop], np.float64)
+        for block, X, ws in wider._blocks(backward):
+            yield slice(start + block.start, start + block.stop), X, ws
 
     @np.errstate(all="ignore")
     def outputs(self, link=None):
@@ -83,5 +98,5 @@ class Predictor:
         out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
         for block, _, ws in self._blocks(backward=True):
             seed(ws.logits)
-            out[block] = self.network.input_gradients(ws).T
+            out[block] = ws.network.input_gradients(ws).T
         return out

@@ -227,6 +227,23 @@ def test_labels_as_list_series_and_categorical(counts):
         assert_array_equal(fitted(X, given).predict(X), wanted)
 
 
+@pytest.mark.parametrize(
+    "method", ["predict", "predict_proba", "decision_function", "input_gradients"]
+)
+def test_rows_that_leave_the_range_of_float32(counts, method):
+    """Weights and inputs are float32, and their products are not."""
+    X, y = counts[0].astype(np.float32), counts[1]
+    model = fitted(X, y, dtype="float32")
+    model.coefs_ = [1e10 * W for W in model.coefs_]
+    assert model.coefs_[0].dtype == np.float32
+    X[:20] *= 1e29
+    found = getattr(model, method)(X)
+    expected = getattr(model, method)(X.astype(float))
+    assert not np.isnan(found).any()
+    with np.errstate(over="ignore"):
+        assert_allclose(found, expected.astype(found.dtype), rtol=1e-5)
+
+
 @pytest.mark.parametrize("dtype", [int, float, str])
 @pytest.mark.parametrize("n_classes", [20, 21])
 def test_as_many_classes_as_a_regression_has_values_warn(dtype, n_classes):

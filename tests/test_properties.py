@@ -117,7 +117,7 @@ def weights(draw, n):
 
 @st.composite
 def data(draw, columns=tuple(COLUMNS)):
-    n = draw(st.sampled_from([2, 3, 5, 12, 30, 60]))
+    n = draw(st.sampled_from([2, 3, 5, 12, 30, 60, 120]))
     return draw(matrices(n, columns)), draw(targets(n)), draw(weights(n))
 
 
