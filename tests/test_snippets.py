@@ -52,9 +52,7 @@ SHELL_BLOCKS = [
     re.compile(
         r"^ *\.\. code-block:: (?:bash|console|sh)\n\n((?: +.*\n|\n)+)", re.MULTILINE
     ),
-    re.compile(
-        r"(?:^\n|\A)((?:^    (?:\.venv/bin/)?(?:pip|python) .*\n)+)", re.MULTILINE
-    ),
+    re.compile(r"(?:^\n|\A)((?:^    (?:pip|python) .*\n)+)", re.MULTILINE),
     re.compile(r"`((?:\w+=\w+ |taskset \S+ \d )*python benchmarks/[^`]+)`"),
 ]
 OTHER_BLOCKS = {"text", "python", "bash", "console", "sh", "none"}
