@@ -41,6 +41,8 @@ class Activation(ABC):
         becomes a's.
     uses_scratch : bool
         Whether an array like z is wanted as scratch. It is zero at first.
+    smooth : bool
+        Whether f' is continuous. Where it jumps, Gauss-Newton gets caught.
 
     Examples
     --------
@@ -56,6 +58,7 @@ class Activation(ABC):
     initializer = "glorot_uniform"
     keeps_input = False
     uses_scratch = False
+    smooth = True
 
     @abstractmethod
     def apply(self, z, out, scratch):
@@ -151,6 +154,7 @@ class ReLU(Activation):
     name = "relu"
     initializer = "he_normal"
     uses_scratch = True
+    smooth = False
 
     def apply(self, z, out, scratch):
         """Write max(z, 0).
@@ -171,6 +175,7 @@ class LeakyReLU(Activation):
     name = "leaky_relu"
     initializer = "he_normal"
     uses_scratch = True
+    smooth = False
     slope = 0.01
 
     def apply(self, z, out, scratch):
@@ -214,6 +219,7 @@ class SELU(Activation):
     name = "selu"
     initializer = "lecun_normal"
     uses_scratch = True
+    smooth = False
     c = 1.6732632423543772
     s = 1.0507009873554805
 

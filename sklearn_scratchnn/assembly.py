@@ -230,7 +230,7 @@ class Dropout:
         mask *= 1 / (1 - self.rate)
 
 
-def check_combination(params, plan, n_parameters):
+def check_combination(params, plan):
     """Raise ValueError where a setting would do nothing under the chosen solver.
 
     Settings that every user of ``MLPClassifier`` leaves standing, such as a momentum
@@ -254,9 +254,26 @@ def check_combination(params, plan, n_parameters):
             f"alpha={params.alpha} has no use under solver='adamw', whose regulariser "
             "is weight_decay. Leave alpha at its default."
         )
+
+
+def check_curvature(n_parameters, activations, loss_name):
+    """Raise ValueError where Gauss-Newton does not suit a network."""
     most = max_parameters(np.float64)
-    if plan.solver == "gauss_newton" and n_parameters > most:
+    if n_parameters > most:
         raise ValueError(
             f"solver='gauss_newton' is for networks of at most {most} parameters; this "
             f"one has {n_parameters}. Use fewer hidden units, or solver='lbfgs'."
+        )
+    for name in activations:
+        if not ACTIVATIONS[name].smooth:
+            smooth = [f.name for f in ACTIVATIONS.values() if f.smooth]
+            raise ValueError(
+                f"solver='gauss_newton' does not suit activation={name!r}, whose "
+                "derivative jumps: steps end at the kinks, far from a minimum. Choose "
+                f"an activation among {smooth}, or solver='lbfgs'."
+            )
+    if not LOSSES[loss_name].has_curvature:
+        raise ValueError(
+            f"solver='gauss_newton' does not suit the loss {loss_name!r}, which has no "
+            "curvature_roots. Use solver='lbfgs'."
         )

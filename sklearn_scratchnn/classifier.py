@@ -53,7 +53,8 @@ class ScratchMLPClassifier(
         - "adam": Kingma and Ba (2015);
         - "adamw": Adam with decoupled decay, Loshchilov and Hutter (2019);
         - "lbfgs": SciPy's limited-memory BFGS on the full batch;
-        - "gauss_newton": damped Gauss-Newton, for at most some 2,900 parameters;
+        - "gauss_newton": damped Gauss-Newton, for at most some 2,900 parameters and
+          activations without a kink (not "relu", "leaky_relu", "selu");
         - "auto": see Notes.
 
     alpha : float or "auto", default="auto"

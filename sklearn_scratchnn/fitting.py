@@ -12,6 +12,7 @@ from .assembly import (
     Dropout,
     activation_names,
     check_combination,
+    check_curvature,
     hidden_sizes,
     make_network,
     make_objective,
@@ -58,15 +59,12 @@ class Fit:
         hidden = hidden_sizes(params.hidden_layer_sizes)
         self.activations = activation_names(params.activation, len(hidden))
         self.layer_sizes = (sample.X.shape[1], *hidden, len(classes))
-        self.alpha_path = None
-        self.plan = self._make_plan(sample, held_out)
-        self.parameters = ParameterVector(self.layer_sizes, self.plan.dtype)
         multilabel = sample.codes.ndim == 2
-        self.network = make_network(
-            self.parameters,
-            self.activations,
-            "logistic_cross_entropy" if multilabel else "softmax_cross_entropy",
-        )
+        loss = "logistic_cross_entropy" if multilabel else "softmax_cross_entropy"
+        self.alpha_path = None
+        self.plan = self._make_plan(sample, held_out, loss)
+        self.parameters = ParameterVector(self.layer_sizes, self.plan.dtype)
+        self.network = make_network(self.parameters, self.activations, loss)
         if start is None:
             initialize(
                 self.parameters, self.network.activations, params.init, random_state
@@ -91,7 +89,7 @@ class Fit:
             carried |= {"rule": state["rule"], "rate_factor": 1.0}
         return carried
 
-    def _make_plan(self, sample, held_out):
+    def _make_plan(self, sample, held_out, loss):
         n_parameters = sum(
             (fan_in + 1) * fan_out
             for fan_in, fan_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:])
@@ -104,7 +102,9 @@ class Fit:
             incremental=self.carried is not None,
             pathless=self.start is not None or sample.rarest_class() < 3,
         )
-        check_combination(self.params, plan, n_parameters)
+        check_combination(self.params, plan)
+        if plan.solver == "gauss_newton":
+            check_curvature(n_parameters, self.activations, loss)
         if self.start is not None and self.params.alpha == "auto":
             return replace(plan, alpha=self._earlier_alpha(plan, sample.n_samples))
         return plan

@@ -96,9 +96,16 @@ class Loss(ABC):
             In nats, as all losses.
         """
 
-    @abstractmethod
+    @property
+    def has_curvature(self):
+        """Whether the class has `curvature_roots`; without, no Gauss-Newton."""
+        return type(self).curvature_roots is not Loss.curvature_roots
+
     def curvature_roots(self, p):
         """Yield S_1, S_2 .. with d2C/dz2 = sum_j S_j S_j^T in each row.
+
+        A loss whose second derivative depends on the targets too, or is not positive,
+        has none.
 
         Parameters
         ----------
@@ -110,6 +117,7 @@ class Loss(ABC):
         ndarray of shape (K, B)
             The next S_j.
         """
+        raise NotImplementedError
 
     @abstractmethod
     def probabilities(self, z):

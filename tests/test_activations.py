@@ -143,3 +143,11 @@ def test_hidden_activations(iris, name):
     assert_array_equal(model.hidden_activations(X), model.hidden_activations(X, 1))
     logits = a @ model.coefs_[-1] + model.intercepts_[-1]
     assert_allclose(model.decision_function(X), logits, rtol=1e-9, atol=1e-12)
+
+
+@activations
+def test_smooth_says_whether_the_derivative_jumps(name):
+    z = np.linspace(-3, 3, 60_001)
+    _, slopes = value_and_derivative(name, z, in_place=False)
+    jumps = bool(np.abs(np.diff(slopes)).max() > 1e-3)
+    assert ACTIVATIONS[name].smooth != jumps

@@ -162,9 +162,8 @@ def test_memory_of_a_fit_does_not_grow_with_rows_times_width(monkeypatch, solver
     monkeypatch.setattr(assembly, "BLOCK_BYTES", 2**18)
     settings = {"batch_size": 100} if solver in OPTIMIZERS else {}
     alpha = 0.0 if solver == "adamw" else 1.0
-    model = ScratchMLPClassifier(
-        50, solver=solver, alpha=alpha, max_iter=1, random_state=0, **settings
-    )
+    settings |= {"solver": solver, "alpha": alpha, "max_iter": 1, "random_state": 0}
+    model = ScratchMLPClassifier(50, "silu", **settings)
     assert bytes_per_row(model, kind) < 150
 
 

@@ -61,7 +61,7 @@ def epochs(log):
 
 def network(solver, **params):
     params = {"max_iter": 12, "early_stopping": False, "random_state": 0} | params
-    return ScratchMLPClassifier((4,), solver=solver, **params)
+    return ScratchMLPClassifier((4,), "tanh", solver=solver, **params)
 
 
 # Epochs as tasks

@@ -270,7 +270,7 @@ def test_refit_on_an_array_forgets_the_names(iris):
         {"solver": "sgd", "batch_size": 32},
         {"solver": "adam", "batch_size": 32, "dropout": 0.3},
         {"solver": "adamw", "early_stopping": True},
-        {"solver": "gauss_newton", "hidden_layer_sizes": 3},
+        {"solver": "gauss_newton", "hidden_layer_sizes": 3, "activation": "tanh"},
     ],
 )
 @pytest.mark.parametrize("state", [7, "instance"])

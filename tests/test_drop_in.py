@@ -243,7 +243,7 @@ def test_both_print_an_iteration_and_its_loss(solver, moons, capsys):
 
 @pytest.mark.parametrize("solver", ["gd", "adamw", "lbfgs", "gauss_newton"])
 def test_every_solver_prints(solver, moons, capsys):
-    model = ScratchMLPClassifier(3, solver=solver, max_iter=4, verbose=2)
+    model = ScratchMLPClassifier(3, "tanh", solver=solver, max_iter=4, verbose=2)
     model.fit(*moons)
     printed = lines(capsys.readouterr().out, r"^Iteration (\d+), loss = ([\d.]+)$")
     assert [int(n) for n, _ in printed] == list(range(1, model.n_iter_ + 1))

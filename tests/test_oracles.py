@@ -199,8 +199,15 @@ def continued(model, X, y, coefs, intercepts):
     return model.fit(X, y)
 
 
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("solver", ["gd", "adam", "gauss_newton"])
+@pytest.mark.parametrize(
+    ("solver", "activation"),
+    [
+        (solver, name)
+        for solver in ("gd", "adam", "gauss_newton")
+        for name, f in ACTIVATIONS.items()
+        if f.smooth or solver != "gauss_newton"
+    ],
+)
 def test_permuted_classes_permute_the_outputs(iris, solver, activation):
     """From weights permuted alike, training goes the same way."""
     X, y = iris

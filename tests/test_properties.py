@@ -339,7 +339,7 @@ def test_shapes_at_the_edge(solver, case, is_sparse):
     }[case]
     X, y = rng.randn(n, n_features), np.arange(n) % n_classes
     X = sparse.csr_matrix(X) if is_sparse else X
-    model = ScratchMLPClassifier(2, solver=solver, max_iter=2, random_state=0)
+    model = ScratchMLPClassifier(2, "elu", solver=solver, max_iter=2, random_state=0)
     if fit_or_refuse(model.fit, X, y) is None:
         assert solver == "gauss_newton"
         assert case == "1000 classes"

@@ -24,7 +24,7 @@ def wide():
 def network(solver, **parameters):
     given = {"hidden_layer_sizes": (150, 20), "max_iter": 3, "batch_size": 40}
     if solver == "gauss_newton":
-        given["hidden_layer_sizes"] = (2,)
+        given |= {"hidden_layer_sizes": (2,), "activation": "tanh"}
     return ScratchMLPClassifier(solver=solver, random_state=0, **(given | parameters))
 
 

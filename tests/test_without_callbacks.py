@@ -21,7 +21,7 @@ warnings.simplefilter("ignore")
 X, y = load_iris(return_X_y=True)
 assert not hasattr(ScratchMLPClassifier(), "set_callbacks")
 for solver in ("gd", "sgd", "adam", "adamw", "lbfgs", "gauss_newton"):
-    model = ScratchMLPClassifier((3,), solver=solver, max_iter=3, verbose=2)
+    model = ScratchMLPClassifier((3,), "tanh", solver=solver, max_iter=3, verbose=2)
     model.fit(X, y, X_val=X[::2], y_val=y[::2])
     search = GridSearchCV(model.set_params(verbose=0), {"tol": [0.1]}, cv=2)
     search.fit(X, y).predict(X)

@@ -52,17 +52,20 @@ def yes(value):
 
 def activations():
     """One row an activation."""
-    yield "Name", "Function", "Initialiser under ``init=\"auto\"``", "Derivative from"
+    initializer = "Initialiser under ``init=\"auto\"``"
+    yield "Name", "Function", initializer, "Derivative from", "For ``gauss_newton``"
     for name, f in ACTIVATIONS.items():
         needs = "input z" if f.keeps_input else "output a"
-        yield f"``{name}``", first_line(f), f"``{f.initializer}``", needs
+        row = f"``{name}``", first_line(f), f"``{f.initializer}``", needs
+        yield *row, yes(f.smooth)
 
 
 def losses():
     """One row a loss."""
-    yield "Name", "Loss", "``out_activation_``"
+    yield "Name", "Loss", "``out_activation_``", "For ``gauss_newton``"
     for name, loss in LOSSES.items():
-        yield f"``{name}``", first_line(loss), f"``{loss.out_activation}``"
+        row = f"``{name}``", first_line(loss), f"``{loss.out_activation}``"
+        yield *row, yes(loss.has_curvature)
 
 
 def optimizers():
