@@ -54,7 +54,7 @@ def _message(fit):
     if training.keep_best and losses and not training.best.found:
         parts.append(NO_SCORE)
     if training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
-        parts.append(_not_converged(losses, plan))
+        parts.append(_not_converged(fit, losses))
     if training.outcome is Outcome.STUCK:
         parts.append(_stuck(losses))
         scale_helps = not losses
@@ -91,20 +91,30 @@ def _two_step_cycle(losses, plan):
     )
 
 
-def _not_converged(losses, plan):
-    advice = {
-        "lbfgs": f"Raise max_iter (or max_fun), or raise tol above {plan.tol:g}.",
-        "gauss_newton": f"Raise max_iter, or raise tol above {plan.tol:g}.",
-        "gd": "Raise max_iter, raise learning_rate_init, or use solver='lbfgs'.",
-    }.get(
-        plan.solver,
-        f"Raise max_iter to {2 * plan.max_iter}, or use learning_rate='cosine', which "
-        "plans its end.",
-    )
+def _not_converged(fit, losses):
+    """Say how far training came, and which parameter to change to what."""
+    plan, limit = fit.plan, "max_iter"
+    most = plan.max_iter
+    if len(losses) < most:
+        limit, most = "max_fun", fit.params.max_fun
+    instead = {
+        "lbfgs": _tolerance(fit.training.history),
+        "gauss_newton": _tolerance(fit.training.history),
+        "gd": f", raise learning_rate_init to {2 * plan.rate:g}, or use solver='lbfgs'",
+    }.get(plan.solver, ", or use learning_rate='cosine', which plans its end")
     return (
-        f"Training ended after {len(losses)} passes (max_iter={plan.max_iter}) and had "
-        f"not converged{_fall(losses)}. {advice}"
+        f"Training ended after {len(losses)} pass{'es' * (len(losses) != 1)} ({limit}="
+        f"{most}) and had not converged{_fall(losses)}. Raise {limit} to {2 * most}"
+        f"{instead}."
     )
+
+
+def _tolerance(history):
+    """Name the least tol, to two digits, under which the last pass would be the end."""
+    if len(history) < 2:
+        return ""
+    enough = 1.1 * history.last("gradient_norm")
+    return f"; or, where so small a fall does not matter, tol to {enough:.2g}"
 
 
 def _fall(losses, n=10):

@@ -1,6 +1,7 @@
 """Failures that explain themselves: the warnings, and the models that are left."""
 
 import math
+import re
 import warnings
 
 import numpy as np
@@ -134,10 +135,14 @@ def test_too_few_passes(moons, solver):
     fell = model.loss_curve_[0] - model.loss_curve_[-1]
     assert f"over the last 3 of them the loss still fell by {fell:.3g}" in text
     assert f"to {model.loss_:.6g}" in text
-    assert "Raise max_iter" in text
+    assert "Raise max_iter to 8" in text
     if solver in OPTIMIZERS:
-        assert "Raise max_iter to 8" in text
         assert "cosine" in text
+    elif solver == "gd":
+        assert f"learning_rate_init to {2 * 0.5:g}, or use solver='lbfgs'" in text
+    else:
+        (tol,) = re.findall(r"tol to ([\d.e-]+)\.$", text)
+        assert texts(model.set_params(tol=float(tol)), *moons) == []
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton", "adam"])
@@ -149,8 +154,13 @@ def test_one_pass_alone(moons, solver):
 
 
 def test_too_few_evaluations(moons):
+    """The limit that was met is the one to raise."""
     (text,) = texts(network("lbfgs", max_fun=1), *moons)
-    assert "max_fun" in text
+    assert "1 pass (max_fun=1)" in text
+    assert text.endswith("Raise max_fun to 2.")
+    (text,) = texts(network("lbfgs", max_fun=6), *moons)
+    assert "(max_fun=6)" in text
+    assert "Raise max_fun to 12; or" in text
 
 
 @pytest.mark.parametrize("solver", [*OPTIMIZERS, "lbfgs"])
