@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .solvers import GO_ON, PLATEAU, STOP
+from .solvers import GO_ON, PLATEAU, STOP, Outcome
 from .stopping import Best
 
 LARGE = 1e6  # parameters of this size are looked at twice
@@ -264,6 +264,8 @@ class Training:
         Answer
             `STOP` also where the loss left the finite numbers.
         """
+        if self.verbose and self.answer is PLATEAU:
+            print(f"Setting learning rate to {rate:g}")
         held_out = () if self.validation is None else self.validation()
         seconds = perf_counter() - self._started
         self.epoch += 1
@@ -282,6 +284,8 @@ class Training:
         self.answer = GO_ON
         if self.patience is not None and self.patience.plateau(score):
             self.answer = PLATEAU
+            if self.verbose:
+                self._print_plateau()
         if self.observe is not None and self.observe(self):
             return STOP
         return self.answer
@@ -359,6 +363,7 @@ class Training:
             np.copyto(self.theta, self.lowest.theta)
         if self.verbose:
             self._print()
+            self._print_end()
 
     def _is_finite(self):
         """Whether parameters and loss are; the last step's loss was not seen."""
@@ -384,3 +389,19 @@ class Training:
                 f"Validation score: {last('validation_score'):.6f}, "
                 f"validation loss = {last('validation_loss'):.8f}"
             )
+
+    def _print_plateau(self):
+        self._print()
+        judged = "Training loss" if self.validation is None else "Validation score"
+        tol, n_epochs = self.patience.tol, self.patience.n_epochs
+        print(
+            f"{judged} did not improve more than tol={tol:f} for more than {n_epochs} "
+            "consecutive epochs."
+        )
+
+    def _print_end(self):
+        """Say why training ended where that was before its last pass."""
+        if self.diverged:
+            print("Stopping: the loss is no longer finite.")
+        elif self.outcome not in (None, Outcome.EXHAUSTED):
+            print(f"Stopping: {self.outcome.value}.")

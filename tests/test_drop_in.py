@@ -269,6 +269,47 @@ def test_verbose_1_is_throttled_but_prints_first_and_last(moons, capsys):
     assert len(set(printed)) == len(printed)
 
 
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_both_say_why_training_stops(moons, capsys, early_stopping):
+    judged = "Validation score" if early_stopping else "Training loss"
+    given = {"solver": "adam", "verbose": 2, "early_stopping": early_stopping}
+    for estimator in (MLPClassifier, ScratchMLPClassifier):
+        model = estimator(4, tol=10.0, n_iter_no_change=2, random_state=0, **given)
+        if estimator is ScratchMLPClassifier:
+            model.set_params(learning_rate="constant")
+        model.fit(*moons)
+        printed = capsys.readouterr().out
+        assert f"\n{judged} did not improve more than tol=10.000000 for" in printed
+        passes, why = printed.split("did not improve")
+        assert f"Iteration {model.n_iter_}," in passes
+        assert "Stopping" in why
+
+
+def test_both_say_that_the_rate_is_lowered(moons, capsys):
+    given = {"solver": "sgd", "learning_rate": "adaptive", "learning_rate_init": 0.01}
+    given |= {"tol": 10.0, "n_iter_no_change": 2, "verbose": 2}
+    for estimator in (MLPClassifier, ScratchMLPClassifier):
+        estimator(4, random_state=0, **given).fit(*moons)
+        printed = capsys.readouterr().out
+        rates = lines(printed, r"Setting learning rate to ([\d.e-]+)$")
+        assert_allclose([float(rate) for rate in rates[:2]], [0.002, 0.0004])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_other_ends_are_named(moons, capsys):
+    ends = {
+        "converged": {"solver": "lbfgs", "tol": 0.1},
+        "the loss is no longer finite": {
+            "solver": "sgd", "learning_rate_init": 1e6, "standardize": False,
+        },
+        None: {"solver": "adam", "max_iter": 2},
+    }
+    for end, given in ends.items():
+        ScratchMLPClassifier(4, verbose=1, random_state=0, **given).fit(*moons)
+        printed = lines(capsys.readouterr().out, r"^Stopping: (.*)\.$")
+        assert printed == [end] * (end is not None)
+
+
 def test_silence_is_the_default(moons, capsys):
     ScratchMLPClassifier(3).fit(*moons)
     assert capsys.readouterr() == ("", "")
