@@ -1,5 +1,6 @@
 """From the caller's parameters to the parts of a training."""
 
+from collections.abc import Mapping, Set
 from dataclasses import fields
 from numbers import Integral
 
@@ -22,7 +23,8 @@ def hidden_sizes(hidden_layer_sizes):
     """Return the hidden layers' sizes as a tuple of positive ints."""
     one = isinstance(hidden_layer_sizes, Integral)
     sizes = [hidden_layer_sizes] if one else list(hidden_layer_sizes)
-    if not all(isinstance(size, Integral) and size > 0 for size in sizes):
+    known = all(isinstance(size, Integral) and size > 0 for size in sizes)
+    if not known or _is_unordered(hidden_layer_sizes):
         raise ValueError(
             f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes!r}: one positive "
             "integer, or a sequence of them, one a hidden layer; () for none."
@@ -36,13 +38,18 @@ def activation_names(activation, n_hidden):
         return (activation,) * n_hidden
     names = tuple(activation)
     known = all(isinstance(name, str) and name in ACTIVATIONS for name in names)
-    if not known or len(names) != n_hidden:
+    if not known or len(names) != n_hidden or _is_unordered(activation):
         raise ValueError(
             f"activation must be one of {sorted(ACTIVATIONS)}, or a sequence of these "
             f"with one name for each of the {n_hidden} hidden layers; got "
             f"{activation!r}."
         )
-    return names
+    return tuple(str(name) for name in names)
+
+
+def _is_unordered(values):
+    """Whether what should name one entry a layer does not say which is whose."""
+    return isinstance(values, Set | Mapping)
 
 
 def make_network(parameters, activations, loss_name):

@@ -205,7 +205,8 @@ class ScratchMLPClassifier(
 
     history_ : dict of ndarray of shape (n_iter_,)
         "epoch", "loss", "learning_rate", "gradient_norm", "seconds"; where there are
-        held-out rows also "validation_loss" and "validation_score".
+        held-out rows also "validation_loss" and "validation_score", which are NaN in
+        later passes of `partial_fit`.
 
     n_iter_ : int
         Passes made.

@@ -106,7 +106,8 @@ def make_plan(
     )
     batch_size = None
     if stochastic:
-        batch_size = min(chosen("batch_size", auto_batch_size(n_samples)), n_samples)
+        asked = chosen("batch_size", auto_batch_size(n_samples))
+        batch_size = int(min(asked, n_samples))
     planned = isinstance(params.max_iter, str) or schedule == "cosine"
     on_path = solver == "lbfgs" and n_samples >= alpha_path.MIN_ROWS and not pathless
     rule = auto_alpha_of_stream if incremental else auto_alpha

@@ -373,22 +373,25 @@ class Fit:
         history, earlier = self.training.history.arrays(), self._earlier("history_", {})
         n_passes = len(history["epoch"])
         if earlier:
+            # A fit may have had held-out rows, which `partial_fit` has not.
+            unknown = np.full(n_passes, np.nan)
             history = {
-                name: np.concatenate([earlier.get(name, values[:0]), values])
-                for name, values in history.items()
+                name: np.concatenate([values, history.get(name, unknown)])
+                for name, values in earlier.items()
             }
         elif copy:
             history = {name: values.copy() for name, values in history.items()}
         losses, scores = history["loss"], history.get("validation_score")
         loss = losses[-1].item() if len(losses) else self._present_loss()
         best = self.training.best
+        best_score = self._earlier("best_validation_score_", None)
         return {
             "history_": history,
             "loss_curve_": losses,
             "loss_": loss,
             "best_loss_": self._best_loss(loss),
             "validation_scores_": scores,
-            "best_validation_score_": best.score if best else None,
+            "best_validation_score_": best.score if best else best_score,
             "n_iter_": len(losses),
             "t_": self._earlier("t_", 0) + n_passes * self.sample.n_samples,
         }

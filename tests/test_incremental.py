@@ -86,6 +86,22 @@ def test_counters_and_history_go_on(iris):
     assert model.best_loss_ == model.loss_curve_.min()
 
 
+def test_the_validation_curves_of_a_fit_are_kept(iris):
+    """Later passes, which have no held-out rows, leave them without a number."""
+    X, y = iris
+    model = network(max_iter=3).fit(X, y, X_val=X[::2], y_val=y[::2])
+    then, best = model.validation_scores_, model.best_validation_score_
+    model.partial_fit(X, y).partial_fit(X, y)
+    assert {len(column) for column in model.history_.values()} == {5}
+    assert_array_equal(model.validation_scores_, [*then, np.nan, np.nan])
+    assert_array_equal(np.isnan(model.history_["validation_loss"]), [0, 0, 0, 1, 1])
+    assert model.best_validation_score_ == best
+    assert np.isfinite(model.loss_curve_).all()
+    model.fit(X, y)
+    assert model.validation_scores_ is None
+    assert model.best_validation_score_ is None
+
+
 def test_printed_iterations_go_on(iris, capsys):
     model = network(verbose=2)
     passes(model, *iris, 3)

@@ -454,8 +454,10 @@ def test_bad_validation_rows(counts, change, message):
 
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [0, -1, 2.5, None, "abc", (3, 0), (3, -2), (2.5,), ("a",)]
-    + [(np.nan,), [[3, 4]], [[3], [4, 5]], (3, None), {"a": 3}],
-    "activation": ["sine", None, 3, ("relu",) * 2, ("sine",), (None,), (["relu"],), ()],
+    + [(np.nan,), [[3, 4]], [[3], [4, 5]], (3, None), {"a": 3}]
+    + [{3: "a"}, {3}],
+    "activation": ["sine", None, 3, ("relu",) * 2, ("sine",), (None,), (["relu"],), ()]
+    + [{"relu"}, {"relu": 1}],
     "solver": ["newton", None, 3, "ADAM"],
     "alpha": [-1e-9, np.nan, "1", None],
     "batch_size": [0, -1, 2.5, "all", None],
@@ -488,6 +490,20 @@ BAD_PARAMETERS = {
     "warmup_fraction": [-0.1, 1.0, np.nan, None],
     "scoring": [None, 3, "no_such_score", ["accuracy"]],
 }
+
+
+@pytest.mark.parametrize("name", ["hidden_layer_sizes", "batch_size", "max_iter"])
+def test_true_is_one(counts, name):
+    """As in scikit-learn, for which a bool is an integer."""
+    given = {"solver": "adam", "max_iter": 2}
+    one, true = (fitted(*counts, **given | {name: value}) for value in (1, True))
+    assert_array_equal(true.predict_proba(counts[0]), one.predict_proba(counts[0]))
+    assert true.coefs_[0].shape == one.coefs_[0].shape
+
+
+def test_names_of_an_array_are_plain_strings(counts):
+    model = fitted(*counts, activation=np.array(["tanh"]))
+    assert [type(name) for name in model.activations_] == [str]
 
 
 def test_every_parameter_is_refused_somewhere():
