@@ -5,9 +5,14 @@ Each test shows what `ScratchMLPClassifier` does and, where that is cheap, what
 held-out rows, incremental learning, pickles) are touched here for the comparison only.
 """
 
+import ast
 import inspect
 import pickle
+import shutil
+import subprocess
+import sys
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +21,10 @@ from sklearn.datasets import load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network._base import ACTIVATIONS as THEIR_ACTIVATIONS
+from sklearn.neural_network._base import DERIVATIVES
 
+import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.activations import ACTIVATIONS, Activation
 from sklearn_scratchnn.gradient_check import check_gradient
@@ -51,6 +59,219 @@ def test_a_new_activation_is_one_class_and_one_entry(moons, monkeypatch, objecti
     assert model.activations_ == ("cube",)
     assert model.score(*moons) > 0.9
     assert check_gradient(objective_of(["cube"])).relative_errors.max() < 1e-6
+
+
+def test_a_new_activation_of_theirs_is_more_than_an_entry(moons, monkeypatch):
+    monkeypatch.setitem(THEIR_ACTIVATIONS, "cube", lambda a: np.power(a, 3, out=a))
+    monkeypatch.setitem(DERIVATIVES, "cube", lambda a, delta: None)
+    with pytest.raises(ValueError, match="The 'activation' parameter"):
+        MLPClassifier(5, "cube").fit(*moons)
+
+
+PARTS = {  # what is written at the end of a file: one class and one entry
+    "activations": """
+class Cube(Activation):
+    name = "new"
+    keeps_input = True
+
+    def apply(self, z, out, scratch):
+        np.power(z, 3, out=out)
+
+    def derivative(self, z, a, out, scratch):
+        square(z, out=out)
+        out *= 3
+
+ACTIVATIONS["new"] = Cube()
+""",
+    "optimizers": """
+@dataclass(frozen=True)
+class Signs(Optimizer):
+    momentum: float = 0.9
+    name = "new"
+    default_rate = 0.01
+
+    def init(self, theta):
+        return {"v": np.zeros_like(theta)}
+
+    def step(self, theta, gradient, state, rate, n_weights):
+        state["v"] *= self.momentum
+        state["v"] += gradient
+        theta -= rate * np.sign(state["v"])
+
+OPTIMIZERS["new"] = Signs
+""",
+    "schedules": """
+@dataclass(frozen=True)
+class Halving(Schedule):
+    name = "new"
+
+    def rate(self, initial, t, n_updates):
+        return initial * 0.5 ** (t / 50)
+
+SCHEDULES["new"] = Halving
+""",
+    "solvers": """
+@dataclass(frozen=True)
+class Backtracking(Solver):
+    max_iter: int
+    tol: float
+
+    def run(self, objective, state, on_epoch):
+        theta, answer = objective.theta, GO_ON
+        while answer is GO_ON and state["epoch"] < self.max_iter:
+            loss, start, rate = objective.value_and_gradient(), theta.copy(), 16.0
+            step = objective.gradient.theta.copy()
+            theta -= rate * step
+            while objective.value() > loss - rate / 2 * dot(step, step):
+                rate /= 2
+                theta[:] = start - rate * step
+            state["epoch"] += 1
+            answer = on_epoch(objective.value(), rate, math.sqrt(dot(step, step)))
+        return Outcome.EXHAUSTED if answer is GO_ON else Outcome.STOPPED
+
+SOLVERS["new"] = Backtracking
+""",
+}
+PARAMETER = {
+    "activations": "activation",
+    "optimizers": "solver",
+    "schedules": "learning_rate",
+    "solvers": "solver",
+}
+USE = """
+import sys, pathlib
+import numpy as np
+import sklearn_scratchnn
+from sklearn.datasets import make_moons
+from sklearn_scratchnn import ScratchMLPClassifier
+
+assert pathlib.Path(sklearn_scratchnn.__file__).parent.parent == pathlib.Path.cwd()
+X, y = make_moons(200, noise=0.2, random_state=0)
+given = {"alpha": 0.1, "learning_rate_init": 0.02, "max_iter": 60, "random_state": 0}
+given |= {"early_stopping": True, sys.argv[1]: "new"}
+model = ScratchMLPClassifier(8, **given).fit(X, y)
+assert model.score(X, y) > 0.8, model.score(X, y)
+assert len(model.history_["validation_loss"]) == model.n_iter_
+try:
+    model.set_params(**{sys.argv[1]: "wrong"}).fit(X, y)
+except ValueError as error:
+    assert "new" in str(error)
+"""
+
+
+@pytest.mark.parametrize("module", PARTS)
+def test_a_new_part_is_one_class_and_one_entry(module, tmp_path):
+    """Written into a copy of the package, and used by its name."""
+    package = Path(sklearn_scratchnn.__file__).parent
+    copy = shutil.copytree(package, tmp_path / package.name)
+    with (copy / f"{module}.py").open("a", encoding="utf-8") as file:
+        file.write(PARTS[module])
+    command = [sys.executable, "-W", "ignore", "-c", USE, PARAMETER[module]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def most_lines_of_a_body(source):
+    """Return how many lines the longest function has below signature and docstring."""
+    longest = 0
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+            longest = max(longest, lines)
+    return longest
+
+
+def test_functions_can_be_seen_whole():
+    """Theirs has one that splits, batches, trains, prints, stops and restores."""
+    theirs = inspect.getsource(inspect.getmodule(MLPClassifier))
+    assert most_lines_of_a_body(theirs) > 150
+    for path in Path(sklearn_scratchnn.__file__).parent.glob("*.py"):
+        assert most_lines_of_a_body(path.read_text(encoding="utf-8")) <= 45, path
+
+
+def peaks_of_batches(monkeypatch, owner, name, fit):
+    """Return the most bytes that each call of a method adds while it runs."""
+    method, peaks = getattr(owner, name), []
+
+    def measured(*args, **keywords):
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        result = method(*args, **keywords)
+        peaks.append(tracemalloc.get_traced_memory()[1] - before)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, measured)
+        tracemalloc.start()
+        fit()
+        tracemalloc.stop()
+    return peaks
+
+
+def test_batches_share_their_arrays(moons, monkeypatch):
+    """Theirs makes those of 100 rows and 300 units anew for every batch."""
+    given = {"solver": "adam", "batch_size": 100, "max_iter": 3, "random_state": 0}
+    one_array = 100 * 300 * 8
+    model = MLPClassifier(300, **given)
+    theirs = peaks_of_batches(
+        monkeypatch, MLPClassifier, "_backprop", lambda: model.fit(*moons)
+    )
+    model = ScratchMLPClassifier(300, **given)
+    ours = peaks_of_batches(
+        monkeypatch, Network, "value_and_gradient", lambda: model.fit(*moons)
+    )
+    assert len(theirs) == len(ours) == 6
+    assert min(theirs) > one_array
+    assert max(ours) < one_array / 10
+
+
+def test_gradients_are_written_where_they_belong(moons, monkeypatch):
+    """Theirs prepares arrays for them and takes others."""
+    prepared = []
+
+    def spy(self, *args):
+        *_, coef_grads, intercept_grads = args
+        before = list(coef_grads)
+        result = theirs(self, *args)
+        prepared.append([a is b for a, b in zip(before, coef_grads)])
+        return result
+
+    theirs = MLPClassifier._backprop
+    with monkeypatch.context() as patch:
+        patch.setattr(MLPClassifier, "_backprop", spy)
+        MLPClassifier(4, max_iter=1).fit(*moons)
+    assert not np.any(prepared)
+
+    def watched(self, X, Y, weight, ws, gradient, draw_mask=None):
+        gradient.theta.fill(np.nan)
+        value = ours(self, X, Y, weight, ws, gradient, draw_mask)
+        prepared.append(np.isfinite(gradient.theta).all())
+        return value
+
+    prepared.clear()
+    ours = Network.value_and_gradient
+    monkeypatch.setattr(Network, "value_and_gradient", watched)
+    ScratchMLPClassifier(4, solver="adam", max_iter=1).fit(*moons)
+    assert np.all(prepared)
+
+
+def test_there_is_one_forward_pass(moons, monkeypatch):
+    """Training and prediction go through the same lines; theirs have a pass each."""
+
+    def broken(*args, **keywords):
+        raise ArithmeticError
+
+    ours = ScratchMLPClassifier(4, max_iter=2).fit(*moons)
+    theirs = MLPClassifier(4, max_iter=2).fit(*moons)
+    monkeypatch.setattr(Network, "forward", broken)
+    monkeypatch.setattr(MLPClassifier, "_forward_pass", broken)
+    for fit in (ours.fit, theirs.fit):
+        with pytest.raises(ArithmeticError):
+            fit(*moons)
+    with pytest.raises(ArithmeticError):
+        ours.predict(moons[0])
+    assert theirs.predict(moons[0]).shape == (200,)
 
 
 @pytest.mark.parametrize("name", ["gelu", "silu"])
@@ -167,6 +388,10 @@ def test_a_batch_of_weight_zero_divides_by_nothing(moons, solver):
     for fitted in (model, zero):
         assert np.isfinite(fitted.loss_curve_).all()
         assert np.isfinite(fitted.predict_proba(X)).all()
+    if "sample_weight" in inspect.signature(MLPClassifier.fit).parameters:
+        theirs = MLPClassifier(4, random_state=0, **given | {"solver": "adam"})
+        with pytest.raises(ZeroDivisionError):
+            theirs.fit(X, y, np.r_[np.zeros(20), np.ones(180)])
 
 
 def test_the_weight_of_a_row_does_not_depend_on_its_batch_mates():
