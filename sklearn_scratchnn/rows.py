@@ -66,13 +66,22 @@ class DenseRows:
 class SparseRows:
     """Rows of a CSR matrix, scaled, with the mean subtracted in products only.
 
+    From a column that stores an entry for every row it is subtracted at once: such a
+    column may have a mean so large, beside its scale, that products would lose the rest.
+
     Parameters are those of `DenseRows`.
     """
 
     def __init__(self, X, mean, scale, dtype, n_rows):
         self.X, self.dtype = X, dtype
-        self.shift = None if mean is None else (mean / scale).astype(dtype)
-        self.scale = None if scale is None else scale.astype(dtype)
+        self.shift = None
+        self.standardized = mean is not None
+        if self.standardized:
+            self.wide = np.result_type(X.dtype, dtype)
+            full = np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]
+            self.centre = np.where(full, mean, 0.0).astype(self.wide)
+            self.scale = scale.astype(self.wide)
+            self.shift = (np.where(full, 0.0, mean) / scale).astype(dtype)
 
     def take(self, indices):
         """Return the rows at ``indices`` as `CentredRows`."""
@@ -87,10 +96,12 @@ class SparseRows:
         return self._prepare(self.X[start:stop])
 
     def _prepare(self, rows):
-        rows = rows.astype(self.dtype)
-        if self.scale is not None:
-            rows.data /= self.scale[rows.indices]
-        return CentredRows(rows, self.shift)
+        if not self.standardized:
+            return CentredRows(rows.astype(self.dtype), None)
+        rows = rows.astype(self.wide)
+        rows.data -= self.centre[rows.indices]
+        rows.data /= self.scale[rows.indices]
+        return CentredRows(rows.astype(self.dtype, copy=False), self.shift)
 
 
 class Targets:

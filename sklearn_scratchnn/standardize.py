@@ -147,9 +147,9 @@ def _sparse_moments(X, w):
     n_features, columns = X.shape[1], X.indices
     values = X.data.astype(np.float64)
     weights = np.repeat(w, np.diff(X.indptr))
-    zeros = 1.0 - np.bincount(columns, weights, n_features)
+    zeros = 1.0 - _column_sums(columns, weights, n_features)
     zeros[zeros < 1e-14] = 0.0
-    mean = np.bincount(columns, weights * values, n_features)
+    mean = _column_sums(columns, weights * values, n_features)
     low = np.where(zeros > 0, 0.0, np.inf)
     high = -low
     np.minimum.at(low, columns, values)
@@ -158,16 +158,21 @@ def _sparse_moments(X, w):
     spread = np.maximum(high - mean, mean - low)
     unit = np.where(spread > 0, spread, 1.0)
     squares = np.square((values - mean[columns]) / unit[columns])
-    zero_squares = np.square(mean / unit)
-    second = np.bincount(columns, weights * squares, n_features) + zeros * zero_squares
+    zero_squares = np.square(np.where(zeros > 0, mean, 0.0) / unit)
+    second = _column_sums(columns, weights * squares, n_features) + zeros * zero_squares
     squares *= squares
-    fourth = np.bincount(columns, weights * squares, n_features)
+    fourth = _column_sums(columns, weights * squares, n_features)
     fourth += zeros * np.square(zero_squares)
     between = (values != low[columns]) & (values != high[columns])
-    two_valued = (low < high) & (np.bincount(columns, between, n_features) == 0)
+    two_valued = (low < high) & (_column_sums(columns, between, n_features) == 0)
     two_valued &= (zeros == 0) | (low == 0) | (high == 0)
     distance = np.where(two_valued, (high - mean) + (mean - low), 0.0)
     return mean, unit, second, fourth, distance
+
+
+def _column_sums(columns, values, n_features):
+    """Return each column's sum of values; floats, also of no values at all."""
+    return np.bincount(columns, values, n_features).astype(np.float64, copy=False)
 
 
 def _scale(mean, unit, second, fourth, distance, robust):

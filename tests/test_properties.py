@@ -364,11 +364,15 @@ def test_columns_of_any_size_are_learnt_from(moons, solver, is_sparse, dtype, si
 
 @pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("is_sparse", [False, True])
 @pytest.mark.parametrize("constant", [0.0, -1.0, 1e4, 1.7e9, 1e-30, 1e30])
-def test_a_constant_column_changes_no_prediction(moons, solver, dtype, constant):
+def test_a_constant_column_changes_no_prediction(
+    moons, solver, dtype, is_sparse, constant
+):
     """Whatever its value, it must not cost the other columns their digits."""
     X, y = moons[0].astype(dtype), moons[1]
     wide = np.c_[X, np.full(len(X), constant, dtype)]
+    wide = sparse.csr_matrix(wide) if is_sparse else wide
     given = {"solver": solver, "max_iter": 60, "random_state": 0}
     model = ScratchMLPClassifier(8, "tanh", **given)
     assert fit_or_refuse(model.fit, wide, y) is model
@@ -377,6 +381,39 @@ def test_a_constant_column_changes_no_prediction(moons, solver, dtype, constant)
     trained = model.loss_curve_[-1]
     assert model.score(wide, y) > 0.8
     assert -np.log(p).mean() < trained + 0.05
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("offset", [1e8, 1e12])
+@pytest.mark.parametrize("constant", [1e30, 1e100, 1e300])
+def test_sparse_columns_far_from_zero_are_as_good_as_dense(
+    moons, solver, offset, constant
+):
+    """One that varies around an offset, and one that does not vary at all."""
+    X, y = moons
+    far = np.c_[X[:, 0], X[:, 1] + offset, np.full(len(X), constant)]
+    given = {"solver": solver, "max_iter": 5, "random_state": 0}
+    dense, as_csr = (
+        fit_or_refuse(ScratchMLPClassifier(8, "tanh", **given).fit, kind(far), y)
+        for kind in (np.asarray, sparse.csr_matrix)
+    )
+    assert_sound(as_csr, sparse.csr_matrix(far))
+    assert_allclose(as_csr.loss_curve_, dense.loss_curve_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csc_matrix])
+def test_sparse_rows_of_nothing_but_zeros(moons, kind):
+    """All of them; and the rows of one call among others."""
+    X, y = moons
+    nothing = kind((len(X), 2))
+    for solver in SOLVERS:
+        model = ScratchMLPClassifier(3, "tanh", solver=solver, max_iter=2)
+        assert fit_or_refuse(model.fit, nothing, y) is model
+        assert_sound(model, nothing)
+    model = ScratchMLPClassifier(3)
+    for rows in (nothing, kind(X), nothing[:1]):
+        assert fit_or_refuse(model.partial_fit, rows, y[: rows.shape[0]], None, [0, 1])
+        assert_sound(model, rows)
 
 
 @pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
