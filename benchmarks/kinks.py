@@ -80,7 +80,8 @@ def caught_table(losses):
         geometric = np.exp(np.log(ratio).mean())
         rows.append([f"`{name}`", jumps, *caught, f"{geometric:.2f}"])
     header = ["activation", "derivative jumps"]
-    header += ["Gauss-Newton caught", "L-BFGS caught", "its mean loss / L-BFGS's"]
+    header += ["Gauss-Newton caught", "L-BFGS caught"]
+    header += ["mean loss: Gauss-Newton's / L-BFGS's"]
     return markdown(header, rows)
 
 

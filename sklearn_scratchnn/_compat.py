@@ -1,6 +1,7 @@
 """Every import of a private or version-dependent scikit-learn name."""
 
 import copy
+import inspect
 
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import (
@@ -42,6 +43,13 @@ def without_callbacks(estimator):
     return bare
 
 
+def takes_weights(scorer):
+    """Whether a scorer, or the metric that it is made of, takes ``sample_weight``."""
+    function = getattr(scorer, "_score_func", scorer)
+    parameters = inspect.signature(function).parameters.values()
+    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
+
+
 def visual_block_class():
     """Return the private class of a box in a diagram."""
     try:
@@ -61,6 +69,7 @@ __all__ = [
     "_check_sample_weight",
     "_fit_context",
     "has_callbacks",
+    "takes_weights",
     "visual_block_class",
     "with_callbacks",
     "without_callbacks",

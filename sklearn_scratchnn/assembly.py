@@ -35,7 +35,7 @@ def hidden_sizes(hidden_layer_sizes):
 def activation_names(activation, n_hidden):
     """Return one name per hidden layer."""
     if isinstance(activation, str):
-        return (activation,) * n_hidden
+        return (str(activation),) * n_hidden
     names = tuple(activation)
     known = all(isinstance(name, str) and name in ACTIVATIONS for name in names)
     if not known or len(names) != n_hidden or _is_unordered(activation):
@@ -276,8 +276,8 @@ def check_curvature(n_parameters, activations, loss_name):
             smooth = [f.name for f in ACTIVATIONS.values() if f.smooth]
             raise ValueError(
                 f"solver='gauss_newton' does not suit activation={name!r}, whose "
-                "derivative jumps: steps end at the kinks, far from a minimum. Choose "
-                f"an activation among {smooth}, or solver='lbfgs'."
+                "derivative jumps: training can end at a kink, far above a minimum. "
+                f"Choose an activation among {smooth}, or solver='lbfgs'."
             )
     if not LOSSES[loss_name].has_curvature:
         raise ValueError(

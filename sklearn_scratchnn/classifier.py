@@ -100,7 +100,9 @@ class ScratchMLPClassifier(
         in the full-batch ones. "auto" is 0 for "gd", else 1e-4.
 
     verbose : bool or int, default=False
-        1 prints passes, ten lines a second at most; 2 prints every pass.
+        1 prints passes, at most ten a second besides those at which training stalls; 2
+        prints every pass. Both say when a rate is lowered, and why training ends before
+        its last pass.
 
     warm_start : bool, default=False
         Whether `fit` starts from the fitted layers.
@@ -201,12 +203,12 @@ class ScratchMLPClassifier(
         ``scoring="loss"``. None without held-out rows.
 
     best_validation_score_ : float or None
-        The highest.
+        The highest. `partial_fit` leaves that of an earlier `fit` as it was.
 
     history_ : dict of ndarray of shape (n_iter_,)
         "epoch", "loss", "learning_rate", "gradient_norm", "seconds"; where there are
-        held-out rows also "validation_loss" and "validation_score", which are NaN in
-        later passes of `partial_fit`.
+        held-out rows also "validation_loss" and "validation_score", which are NaN
+        in passes that `partial_fit` adds.
 
     n_iter_ : int
         Passes made.
@@ -585,7 +587,8 @@ class ScratchMLPClassifier(
             if tasks:
                 tasks.end()
         except KeyboardInterrupt:
-            vars(self).update(fit.attributes(fit.parameters.theta))
+            if not fit.carried:  # else the earlier calls' model stands as it is
+                vars(self).update(fit.attributes(fit.parameters.theta))
             raise
         finally:
             vars(self).pop("_training_snapshot", None)
@@ -601,11 +604,11 @@ class ScratchMLPClassifier(
 
 @contextmanager
 def _random_state_unchanged_on_error(random_state):
-    """Put a random state back as it was if an error ends the block."""
+    """Put a random state back as it was if an error or the user ends the block."""
     before = random_state.get_state()
     try:
         yield
-    except Exception:
+    except BaseException:
         random_state.set_state(before)
         raise
 

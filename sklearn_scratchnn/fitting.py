@@ -1,12 +1,12 @@
 """One call of ``fit`` or ``partial_fit``, from checked data to fitted attributes."""
 
 import copy
-import inspect
+import warnings
 from dataclasses import replace
 
 import numpy as np
 
-from ._compat import has_callbacks
+from ._compat import has_callbacks, takes_weights
 from .alpha_path import HELD_OUT, PASSES, choose_alpha
 from .assembly import (
     Dropout,
@@ -27,6 +27,10 @@ from .threads import blas_threads
 from .training import Training
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
+UNWEIGHTED = (
+    "scoring={!r} takes no sample_weight: it judges the validation rows as if they "
+    "counted alike. Name a scorer that takes weights, or 'loss'."
+)
 
 
 class Fit:
@@ -87,6 +91,8 @@ class Fit:
         same = self.carried.get("solver", self.plan.solver) == self.plan.solver
         if not same or carried["rule"].keys() != state["rule"].keys():
             carried |= {"rule": state["rule"], "rate_factor": 1.0}
+        if self.carried.get("rate", self.plan.rate) != self.plan.rate:
+            carried["rate_factor"] = 1.0
         return carried
 
     def _make_plan(self, sample, held_out, loss):
@@ -94,6 +100,11 @@ class Fit:
             (fan_in + 1) * fan_out
             for fan_in, fan_out in zip(self.layer_sizes[:-1], self.layer_sizes[1:])
         )
+        if n_parameters > np.iinfo(np.intp).max // 8:
+            raise ValueError(
+                f"hidden_layer_sizes={self.params.hidden_layer_sizes!r} makes "
+                f"{n_parameters} parameters, more than an array can hold."
+            )
         plan = make_plan(
             self.params,
             sample.n_samples,
@@ -230,15 +241,18 @@ class Fit:
         rows = slice(None) if held_out.subset is None else held_out.subset
         X, y = held_out.X[rows], held_out.y[rows]
         weights = held_out.of_subset(held_out.weights)
-        # Factors of class_weight alone are left out where a function takes no weights.
-        asked = held_out.given_weights is not None or _takes_weights(scorer)
-        weighted = {"sample_weight": weights} if weights is not None and asked else {}
+        weighted = {} if weights is None else {"sample_weight": weights}
+        if weighted and not takes_weights(scorer):
+            weighted = {}
+            if held_out.given_weights is not None:
+                warnings.warn(UNWEIGHTED.format(scoring), UserWarning, stacklevel=6)
 
         def validation():
             loss = float(objective.value())
             if not np.isfinite(loss):
                 return loss, np.nan
             fitted = self.fitted_copy(self.parameters.theta)
+            vars(fitted).pop("feature_names_in_", None)  # X is an array by now
             return loss, float(scorer(fitted, X, y, **weighted))
 
         return validation
@@ -304,6 +318,7 @@ class Fit:
             "random_state": self.random_state,
             "state": state,
             "solver": self.plan.solver,
+            "rate": self.plan.rate,
             "alpha_per_row": self.plan.alpha / self.sample.n_samples,
             "patience": patience and (patience.best, patience.count),
         }
@@ -400,8 +415,3 @@ class Fit:
         """Return the lowest finite loss of all passes."""
         best = np.fmin(-self.training.lowest.score, self._earlier("best_loss_", np.inf))
         return best.item() if np.isfinite(best) else otherwise
-
-
-def _takes_weights(scorer):
-    parameters = inspect.signature(scorer).parameters.values()
-    return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)

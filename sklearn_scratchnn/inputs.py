@@ -138,7 +138,7 @@ def _checked(estimator, X, y, reset):
     if y.ndim == 2 and y.shape[1] == 1:
         y = column_or_1d(y, warn=True)
     if y.ndim == 2 or y.dtype.kind not in NOTHING_BUT_CLASSES:
-        check_classification_targets(y)
+        _check_labels(y)
     if y.ndim == 2 and type_of_target(y) == "multiclass-multioutput":
         raise ValueError(
             "Unknown label type: y has several columns with more than two classes; "
@@ -150,6 +150,15 @@ def _checked(estimator, X, y, reset):
             f"it holds {np.unique(y).tolist()}."
         )
     return as_rows(X), y
+
+
+def _check_labels(y):
+    try:
+        check_classification_targets(y)
+    except TypeError as error:
+        raise TypeError(
+            f"y holds labels of several types, which have no order: {error}."
+        ) from error
 
 
 def as_rows(X):
@@ -267,11 +276,17 @@ def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
     some = None if isinstance(subset, slice) else subset
     sample = Sample(X, y, codes, weights, some, given_weights=weights)
     if class_weight is not None:
-        factors = class_factors(class_weight, classes, sample)
-        ones = np.ones(X.shape[0]) if weights is None else weights
-        sample.weights = ones * factors[codes]
+        with np.errstate(over="ignore"):
+            factors = class_factors(class_weight, classes, sample)
+            ones = np.ones(X.shape[0]) if weights is None else weights
+            sample.weights = ones * factors[codes]
+            total = sample.weights.sum()
         if not sample.weights.any():
             raise ValueError("class_weight is zero for the class of every row.")
+        if not np.isfinite(total):
+            raise ValueError(
+                "class_weight is too large: the sum of the rows' weights is not finite."
+            )
         if not sample.weights.all():
             sample.subset = np.flatnonzero(sample.weights)
     return sample

@@ -66,8 +66,8 @@ class DenseRows:
 class SparseRows:
     """Rows of a CSR matrix, scaled, with the mean subtracted in products only.
 
-    From a column that stores an entry for every row it is subtracted at once: such a
-    column may have a mean so large, beside its scale, that products would lose the rest.
+    From a column that stores an entry for every row it is subtracted at once: its mean
+    may be so large, beside its scale, that products would lose all else.
 
     Parameters are those of `DenseRows`.
     """

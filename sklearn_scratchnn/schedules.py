@@ -108,7 +108,7 @@ class InvScaling(Schedule):
 
     def rate(self, initial, t, n_updates):
         """Return ``initial / (t + 1) ** power_t``."""
-        return initial / (t + 1) ** self.power_t
+        return initial * float(t + 1) ** -self.power_t
 
 
 @dataclass(frozen=True)

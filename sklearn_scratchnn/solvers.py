@@ -37,8 +37,9 @@ class Outcome(Enum):
     """Why a solver returned."""
 
     CONVERGED = "converged"
-    STOPPED = "stopped"
+    STOPPED = "a callback asked for it"
     EXHAUSTED = "reached the planned number of passes"
+    OUT_OF_EVALUATIONS = "reached max_fun evaluations of the loss"
     STUCK = "found no further descent"
 
 
@@ -316,7 +317,9 @@ class LBFGS(Solver):
         )
         theta[:] = result.x
         if answer is GO_ON:
-            ends = Outcome.CONVERGED, Outcome.EXHAUSTED, Outcome.STUCK
+            full = state["epoch"] >= self.max_iter
+            limit = Outcome.EXHAUSTED if full else Outcome.OUT_OF_EVALUATIONS
+            ends = Outcome.CONVERGED, limit, Outcome.STUCK
             state["outcome"] = ends[result.status]
         return self._outcome(state, answer)
 
@@ -443,6 +446,8 @@ class GaussNewton(Solver):
         before, largest = theta.copy(), float(G.diagonal().max())
         while True:
             step, predicted = _damped_step(G, gradient, state["damping"])
+            if predicted == 0:
+                return False
             np.add(before, step, out=theta)
             ratio = (loss - objective.value()) / predicted
             if ratio > 0:

@@ -150,7 +150,8 @@ class Training:
     observe : callable, default=None
         Called with this object after every pass; a true answer ends the training.
     verbose : int, default=0
-        1 prints at most ten lines a second, 2 or more a line every pass.
+        1 prints at most ten passes a second besides those at which training stalls, 2
+        or more every pass.
     first_epoch : int, default=0
         Passes made before, which the printed numbers go on from.
 

@@ -53,7 +53,8 @@ def _message(fit):
     parts, scale_helps = [], False
     if training.keep_best and losses and not training.best.found:
         parts.append(NO_SCORE)
-    if training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental):
+    short = training.outcome is Outcome.EXHAUSTED and not (plan.planned or incremental)
+    if short or training.outcome is Outcome.OUT_OF_EVALUATIONS:
         parts.append(_not_converged(fit, losses))
     if training.outcome is Outcome.STUCK:
         parts.append(_stuck(losses))
@@ -93,46 +94,47 @@ def _two_step_cycle(losses, plan):
 
 def _not_converged(fit, losses):
     """Say how far training came, and which parameter to change to what."""
-    plan, limit = fit.plan, "max_iter"
-    most = plan.max_iter
-    if len(losses) < most:
-        limit, most = "max_fun", fit.params.max_fun
-    instead = {
-        "lbfgs": _tolerance(fit.training.history),
-        "gauss_newton": _tolerance(fit.training.history),
-        "gd": f", raise learning_rate_init to {2 * plan.rate:g}, or use solver='lbfgs'",
-    }.get(plan.solver, ", or use learning_rate='cosine', which plans its end")
+    plan, limit, most = fit.plan, "max_iter", int(fit.plan.max_iter)
+    if fit.training.outcome is Outcome.OUT_OF_EVALUATIONS:
+        limit, most = "max_fun", int(fit.params.max_fun)
     return (
-        f"Training ended after {len(losses)} pass{'es' * (len(losses) != 1)} ({limit}="
-        f"{most}) and had not converged{_fall(losses)}. Raise {limit} to {2 * most}"
-        f"{instead}."
+        f"Training ended after {_passes(losses)} ({limit}={most}) and had not converged"
+        f"{_change(losses)}. Raise {limit} to {2 * most}, or "
+        f"{_other_remedy(plan, losses)}."
     )
 
 
-def _tolerance(history):
-    """Name the least tol, to two digits, under which the last pass would be the end."""
-    if len(history) < 2:
-        return ""
-    enough = 1.1 * history.last("gradient_norm")
-    return f"; or, where so small a fall does not matter, tol to {enough:.2g}"
+def _other_remedy(plan, losses):
+    if plan.solver in ("lbfgs", "gauss_newton"):
+        return f"raise tol above {plan.tol:g}"
+    if plan.solver != "gd":
+        return "use learning_rate='cosine', which plans its end"
+    rises = losses[-1] > losses[0]
+    to = f"lower learning_rate_init to {plan.rate / 2:g}"
+    if not rises:
+        to = f"raise learning_rate_init to {2 * plan.rate:g}"
+    return f"{to}, or use solver='lbfgs'"
 
 
-def _fall(losses, n=10):
-    """Say how far the loss fell over the last n passes, or what there is of them."""
+def _passes(losses):
+    return "1 pass" if len(losses) == 1 else f"{len(losses)} passes"
+
+
+def _change(losses, n=10):
+    """Say how far the loss still fell over the last n passes, or those there are."""
     n = min(n, len(losses) - 1)
     if n < 1:
         return ""
-    return (
-        f": over the last {n} of them the loss still fell by "
-        f"{losses[-1 - n] - losses[-1]:.3g}, to {losses[-1]:.6g}"
-    )
+    fall = losses[-1 - n] - losses[-1]
+    moved = f"still fell by {fall:.3g}" if fall >= 0 else f"rose by {-fall:.3g}"
+    return f": over the last {n} of them the loss {moved}, to {losses[-1]:.6g}"
 
 
 def _stuck(losses):
     if not losses:
         return f"The line search found no descent from the start. {NO_START}"
     return (
-        f"The line search found no further descent after {len(losses)} passes; the "
+        f"The line search found no further descent after {_passes(losses)}; the "
         "result may be short of a minimum. A larger tol ends before this."
     )
 

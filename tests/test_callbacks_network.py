@@ -118,6 +118,12 @@ def test_a_stop_request_stops_at_that_epoch(moons, solver):
         assert_array_equal(got, expected)
 
 
+def test_a_stop_request_is_named_where_passes_are_printed(moons, capsys):
+    ask = Spy(lambda context, fitted: context.task_id == 5)
+    network("adam", verbose=1).set_callbacks(ask).fit(*moons[:2])
+    assert capsys.readouterr().out.endswith("Stopping: a callback asked for it.\n")
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_stopped_fit_keeps_the_best(moons, solver):
     X, y, X_val, y_val = moons

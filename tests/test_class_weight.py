@@ -105,6 +105,13 @@ def test_held_out_rows_weigh_by_class_where_they_are_taken_from_X(rare):
     assert seen[-1][1] is None
 
 
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_weights_whose_sum_is_not_finite(rare, solver):
+    model = network(solver=solver, class_weight=dict.fromkeys(range(3), 1e308))
+    with pytest.raises(ValueError, match="class_weight is too large"):
+        model.fit(*rare)
+
+
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 4.0}])
 def test_a_plain_scorer_goes_with_class_weight(rare, class_weight):
     """One that knows no weights, as every function of estimator, X and y."""

@@ -276,13 +276,15 @@ def test_both_say_why_training_stops(moons, capsys, early_stopping):
     for estimator in (MLPClassifier, ScratchMLPClassifier):
         model = estimator(4, tol=10.0, n_iter_no_change=2, random_state=0, **given)
         if estimator is ScratchMLPClassifier:
-            model.set_params(learning_rate="constant")
+            # Though the passes between the first and the last come too fast to print.
+            model.set_params(learning_rate="constant", verbose=1)
         model.fit(*moons)
         printed = capsys.readouterr().out
         assert f"\n{judged} did not improve more than tol=10.000000 for" in printed
         passes, why = printed.split("did not improve")
         assert f"Iteration {model.n_iter_}," in passes
         assert "Stopping" in why
+    assert why.startswith(" more than tol=10.000000 for more than 2 consecutive epoch")
 
 
 def test_both_say_that_the_rate_is_lowered(moons, capsys):
@@ -302,6 +304,7 @@ def test_other_ends_are_named(moons, capsys):
         "the loss is no longer finite": {
             "solver": "sgd", "learning_rate_init": 1e6, "standardize": False,
         },
+        "reached max_fun evaluations of the loss": {"solver": "lbfgs", "max_fun": 3},
         None: {"solver": "adam", "max_iter": 2},
     }
     for end, given in ends.items():
@@ -312,4 +315,6 @@ def test_other_ends_are_named(moons, capsys):
 
 def test_silence_is_the_default(moons, capsys):
     ScratchMLPClassifier(3).fit(*moons)
+    given = {"learning_rate": "adaptive", "tol": 10.0, "n_iter_no_change": 1}
+    ScratchMLPClassifier(3, solver="sgd", **given).fit(*moons)
     assert capsys.readouterr() == ("", "")

@@ -3,12 +3,14 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import load_digits, make_classification
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
     accuracy_score,
     balanced_accuracy_score,
@@ -293,6 +295,58 @@ def test_a_scorer_sees_the_weights(noisy):
     predicted = model.predict(held_out["X_val"])
     wanted = accuracy_score(held_out["y_val"], predicted, sample_weight=weights)
     assert_allclose(model.best_validation_score_, wanted)
+
+
+def test_a_scorer_sees_weights_of_which_none_is_zero(noisy):
+    X, y, held_out = noisy
+    weights = np.arange(160) % 5 + 1.0
+    model = network(scoring="accuracy").fit(X, y, **held_out, sample_weight_val=weights)
+    predicted = model.predict(held_out["X_val"])
+    wanted = accuracy_score(held_out["y_val"], predicted, sample_weight=weights)
+    assert_allclose(model.best_validation_score_, wanted)
+
+
+def agreement(y_true, y_pred):
+    """A metric that takes no weights."""
+    return np.mean(y_true == y_pred)
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    ["adjusted_rand_score", make_scorer(agreement), lambda m, X, y: m.score(X, y)],
+    ids=["named", "made", "plain"],
+)
+def test_a_scorer_that_takes_no_weights(noisy, scoring):
+    """It judges the rows as if they counted alike, and says so where that was asked."""
+    X, y, held_out = noisy
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        network(scoring=scoring, class_weight="balanced", max_iter=3).fit(
+            X, y, **held_out
+        )
+    model = network(scoring=scoring, max_iter=3)
+    with pytest.warns(UserWarning, match="scoring=.* takes no sample_weight"):
+        model.fit(X, y, **held_out, sample_weight_val=np.arange(160.0) + 1)
+    score = get_scorer(scoring)(model, held_out["X_val"], held_out["y_val"])
+    assert_allclose(model.best_validation_score_, score)
+
+
+@pytest.mark.parametrize("own_rows", [False, True])
+def test_a_scorer_is_silent_about_names_of_columns(noisy, own_rows):
+    X, y, held_out = noisy
+    held_out = held_out if own_rows else {}
+    if own_rows:
+        held_out = held_out | {"X_val": pd.DataFrame(held_out["X_val"])}
+    frame = pd.DataFrame(X).add_prefix("column ")
+    if own_rows:
+        held_out["X_val"] = held_out["X_val"].add_prefix("column ")
+    model = network(scoring="accuracy", early_stopping=True, max_iter=5)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(frame, y, **held_out).predict(frame)
+    assert list(model.feature_names_in_) == list(frame.columns)
 
 
 def test_a_scorer_for_several_labels(noisy):

@@ -1,7 +1,6 @@
 """Failures that explain themselves: the warnings, and the models that are left."""
 
 import math
-import re
 import warnings
 
 import numpy as np
@@ -139,10 +138,26 @@ def test_too_few_passes(moons, solver):
     if solver in OPTIMIZERS:
         assert "cosine" in text
     elif solver == "gd":
-        assert f"learning_rate_init to {2 * 0.5:g}, or use solver='lbfgs'" in text
+        assert "raise learning_rate_init to 1, or use solver='lbfgs'" in text
     else:
-        (tol,) = re.findall(r"tol to ([\d.e-]+)\.$", text)
-        assert texts(model.set_params(tol=float(tol)), *moons) == []
+        assert text.endswith(", or raise tol above 0.0001.")
+
+
+@pytest.mark.parametrize("max_iter", [np.int8(100), np.uint8(200), True])
+def test_limits_are_named_as_plain_numbers(moons, max_iter):
+    model = network("gd", max_iter=max_iter, learning_rate_init=1e-3)
+    (text,) = texts(model, *moons)
+    assert f"(max_iter={int(max_iter)})" in text
+    assert f"Raise max_iter to {2 * int(max_iter)}," in text
+
+
+def test_a_loss_that_rose_asks_for_a_lower_rate(moons):
+    model = network("gd", max_iter=3, learning_rate_init=1000.0, standardize=False)
+    (text,) = texts(model, *moons)
+    rise = model.loss_curve_[-1] - model.loss_curve_[0]
+    assert rise > 0
+    assert f"the loss rose by {rise:.3g}, to" in text
+    assert "lower learning_rate_init to 500," in text
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton", "adam"])
@@ -157,10 +172,11 @@ def test_too_few_evaluations(moons):
     """The limit that was met is the one to raise."""
     (text,) = texts(network("lbfgs", max_fun=1), *moons)
     assert "1 pass (max_fun=1)" in text
-    assert text.endswith("Raise max_fun to 2.")
-    (text,) = texts(network("lbfgs", max_fun=6), *moons)
-    assert "(max_fun=6)" in text
-    assert "Raise max_fun to 12; or" in text
+    assert "Raise max_fun to 2," in text
+    for max_iter in (40, "auto"):
+        (text,) = texts(network("lbfgs", max_fun=6, max_iter=max_iter), *moons)
+        assert "(max_fun=6)" in text
+        assert "Raise max_fun to 12," in text
 
 
 @pytest.mark.parametrize("solver", [*OPTIMIZERS, "lbfgs"])

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.activations import ACTIVATIONS
+from sklearn_scratchnn.assembly import Dropout
 from sklearn_scratchnn.gradient_check import GradientCheck, check_gradient
 from sklearn_scratchnn.losses import LOSSES
 
@@ -68,6 +69,17 @@ def test_gradient_of_mixed_layers(objective_of, pair, loss):
 def test_gradient_of_smoothed_labels(objective_of, loss):
     check = check_gradient(objective_of(("tanh",), loss, smoothing=0.2))
     assert check.relative_error < 1e-6, f"\n{check}"
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_masks_are_inverted(rate, dtype):
+    """A unit is off, or as much larger as others are off: its mean stays."""
+    mask = np.empty((50, 4000), dtype)
+    Dropout(rate, np.random.RandomState(0))(mask)
+    assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
+    assert_allclose(np.mean(mask == 0), rate, atol=0.01)
+    assert_allclose(mask.mean(), 1, atol=0.03)
 
 
 @networks

@@ -200,6 +200,8 @@ def test_an_adaptive_rate_falls_where_calls_no_longer_improve(iris, pickled):
         model = pickle.loads(pickle.dumps(model)) if pickled else model
     rates = 0.02 / np.array([1, 1, 1, 1, 5, 5, 5, 25])
     assert_allclose(model.history_["learning_rate"], rates)
+    model.set_params(learning_rate_init=0.5).partial_fit(*iris)
+    assert model.history_["learning_rate"][-1] == 0.5
 
 
 def test_one_class_alone_is_refused(iris):
@@ -447,6 +449,22 @@ def test_an_interruption_inside_a_pass_leaves_a_model_that_goes_on(
     assert np.isfinite(model.predict_proba(X)).all()
     passes(model, X, y, 30)
     assert model.score(X, y) > 0.8
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_an_interrupted_call_made_again_changes_no_bit(
+    iris, monkeypatch, solver, dropout
+):
+    X, y = iris
+    model = passes(network(solver, dropout=dropout), X, y, 2)
+    straight = passes(copy.deepcopy(model), X, y, 2)
+    before = pickle.dumps(model)
+    failing_at(monkeypatch, 3, KeyboardInterrupt())
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X, y)
+    assert pickle.dumps(model) == before
+    assert_same_bits(passes(model, X, y, 2), straight)
 
 
 # What is refused

@@ -29,10 +29,12 @@ def counts():
 
 
 def fitted(X, y, solver="lbfgs", **parameters):
-    given = {"hidden_layer_sizes": 4, "max_iter": 20, "dtype": "float64"} | parameters
-    given = {"alpha": 1.0} | given if solver != "adamw" else given
+    given = {"hidden_layer_sizes": 4, "max_iter": 20, "dtype": "float64"}
+    if solver != "adamw":
+        given["alpha"] = 1.0
     if solver == "gauss_newton":
         given["activation"] = "tanh"
+    given |= parameters
     return ScratchMLPClassifier(solver=solver, random_state=0, **given).fit(X, y)
 
 
@@ -385,6 +387,12 @@ def test_bad_y(counts, name):
     assert state(model) == before
 
 
+def test_labels_that_cannot_be_sorted(counts):
+    X, y = counts
+    with pytest.raises(TypeError, match="y holds labels of several types"):
+        fitted(X, np.array(["b", "a", 1], object)[y])
+
+
 def bad_weights(n):
     return {
         "negative": (-np.ones(n), "Negative values .*sample_weight"),
@@ -455,7 +463,7 @@ def test_bad_validation_rows(counts, change, message):
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [0, -1, 2.5, None, "abc", (3, 0), (3, -2), (2.5,), ("a",)]
     + [(np.nan,), [[3, 4]], [[3], [4, 5]], (3, None), {"a": 3}]
-    + [{3: "a"}, {3}],
+    + [{3: "a"}, {3}, 10**19],
     "activation": ["sine", None, 3, ("relu",) * 2, ("sine",), (None,), (["relu"],), ()]
     + [{"relu"}, {"relu": 1}],
     "solver": ["newton", None, 3, "ADAM"],
@@ -502,8 +510,9 @@ def test_true_is_one(counts, name):
 
 
 def test_names_of_an_array_are_plain_strings(counts):
-    model = fitted(*counts, activation=np.array(["tanh"]))
-    assert [type(name) for name in model.activations_] == [str]
+    for activation in (np.array(["tanh"]), np.str_("tanh")):
+        model = fitted(*counts, activation=activation)
+        assert [type(name) for name in model.activations_] == [str]
 
 
 def test_every_parameter_is_refused_somewhere():

@@ -57,11 +57,12 @@ def chance(draw, one_in):
 # Data
 
 
+CONSTANTS = [0.0, 1.0, -3.5, 1e6, 1e-30, 1e30]
 COLUMNS = {
     "plain": lambda rng, n: rng.randn(n),
     "uniform": lambda rng, n: rng.rand(n),
     "whole": lambda rng, n: rng.randint(-3, 4, n).astype(float),
-    "constant": lambda rng, n: np.full(n, rng.choice([0.0, 1.0, -3.5, 1e6, 1e-30])),
+    "constant": lambda rng, n: np.full(n, rng.choice(CONSTANTS)),
     "nearly constant": lambda rng, n: 1.0 + 1e-9 * rng.randn(n),
     "tiny": lambda rng, n: 1e-30 * rng.randn(n),
     "huge": lambda rng, n: 1e30 * rng.randn(n),
@@ -144,7 +145,7 @@ def parameters(draw):
         "batch_size": st.sampled_from([1, 2, 7, 1000, "auto"]),
         "learning_rate": st.sampled_from(["auto", *SCHEDULES]),
         "learning_rate_init": st.sampled_from([1e-12, 1e-3, 0.1, 3.0, 1e6, 1e30]),
-        "power_t": st.sampled_from([0.0, 0.5, 3.0]),
+        "power_t": st.sampled_from([0.0, 0.5, 3.0, 1000.0]),
         "shuffle": st.booleans(),
         "tol": st.sampled_from([0.0, 1e-3, 1e6, "auto"]),
         "momentum": st.sampled_from([0.0, 0.5, 1.0]),
@@ -159,7 +160,9 @@ def parameters(draw):
         "init": st.sampled_from(["auto", *INITIALIZERS]),
         "standardize": st.booleans(),
         "dtype": st.sampled_from(["auto", "float32", "float64"]),
-        "class_weight": st.sampled_from([None, "balanced"]),
+        "class_weight": st.sampled_from(
+            [None, "balanced", {0: 1e-30, 1: 1e30}, {0: 1e308, 1: 1e308, 2: 1e308}]
+        ),
         "dropout": st.sampled_from([0.0, 0.3, 0.99]),
         "label_smoothing": st.sampled_from([0.0, 0.1, 0.9]),
         "max_grad_norm": st.sampled_from([None, 1e-6, 1.0]),

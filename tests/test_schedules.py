@@ -44,6 +44,31 @@ def test_invscaling(power_t):
     assert_allclose(values[99], 0.5 / 100**power_t, rtol=1e-15)
 
 
+def test_invscaling_of_any_power():
+    """Down to nothing, but never out of range."""
+    values = rates(SCHEDULES["invscaling"](1000.0), 100)
+    assert values[0] == 0.5
+    assert np.all(values[1:] >= 0)
+    assert np.all(np.diff(values) <= 0)
+
+
+@pytest.mark.parametrize("solver", ["gd", "sgd"])
+def test_the_planned_number_of_updates(moons, monkeypatch, solver):
+    """A last batch that is smaller than the others is an update too."""
+    planned, cosine = [], SCHEDULES["cosine"]
+
+    class Spy(cosine):
+        def rate(self, initial, t, n_updates):
+            planned.append((t, n_updates))
+            return super().rate(initial, t, n_updates)
+
+    monkeypatch.setitem(SCHEDULES, "cosine", Spy)
+    given = {"learning_rate": "cosine", "batch_size": 48, "max_iter": 3}
+    ScratchMLPClassifier(3, solver=solver, **given).fit(*moons)
+    n_updates = 3 if solver == "gd" else 15
+    assert planned == [(t, n_updates) for t in range(n_updates)]
+
+
 # Cosine -----------------------------------------------------------------------------
 
 

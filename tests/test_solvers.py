@@ -373,6 +373,13 @@ def test_gauss_newton_survives_a_matrix_that_rounding_leaves_singular(
     assert np.isfinite(objective.theta).all()
 
 
+def test_gauss_newton_ends_where_there_is_no_gradient():
+    """Rows that are all alike, as many of each class, and no penalty."""
+    model = ScratchMLPClassifier(3, "tanh", solver="gauss_newton", alpha=0.0)
+    model.fit(np.ones((4, 2)), [0, 1, 0, 1])
+    assert_allclose(model.predict_proba(np.ones((1, 2))), 0.5)
+
+
 def test_gauss_newton_refuses_large_networks(moons):
     """By its number of parameters, which the message names beside the limit."""
     most = max_parameters(np.float64)
@@ -387,8 +394,10 @@ def test_gauss_newton_refuses_large_networks(moons):
 def test_gauss_newton_refuses_kinks(moons, name):
     message = f"gauss_newton.*activation='{name}'.*'tanh'.*solver='lbfgs'"
     model = ScratchMLPClassifier((3, 2), ["tanh", name], solver="gauss_newton")
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refused:
         model.fit(*moons)
+    *_, advised = str(refused.value).split("Choose")
+    assert f"'{name}'" not in advised
     assert not hasattr(model, "coefs_")
     model.set_params(hidden_layer_sizes=(), activation=name).fit(*moons)
     assert model.score(*moons) > 0.8
