@@ -23,6 +23,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.neural_network._base import ACTIVATIONS as THEIR_ACTIVATIONS
 from sklearn.neural_network._base import DERIVATIVES
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
@@ -509,6 +510,27 @@ def test_a_pickle_holds_the_weights_once():
         ratio[estimator] = len(pickle.dumps(model)) / weights
     assert ratio[ScratchMLPClassifier] < 1.1
     assert ratio[MLPClassifier] > 2.9
+
+
+def test_products_that_are_too_small_for_two_threads_have_one(moons, monkeypatch):
+    seen = {}
+
+    def watch(owner, name):
+        method = getattr(owner, name)
+
+        def watched(*args, **keywords):
+            pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
+            seen.setdefault(name, set()).update(p["num_threads"] for p in pools)
+            return method(*args, **keywords)
+
+        monkeypatch.setattr(owner, name, watched)
+
+    watch(MLPClassifier, "_backprop")
+    watch(Network, "value_and_gradient")
+    with threadpool_limits(2, user_api="blas"):
+        for estimator in (MLPClassifier, ScratchMLPClassifier):
+            estimator(4, solver="adam", max_iter=2).fit(*moons)
+    assert seen == {"_backprop": {2}, "value_and_gradient": {1}}
 
 
 def test_prediction_takes_no_memory_that_grows_with_rows_times_width(moons):
