@@ -25,7 +25,8 @@ from sklearn_scratchnn.parameters import INITIALIZERS
 from sklearn_scratchnn.schedules import SCHEDULES
 from sklearn_scratchnn.solvers import SOLVERS
 
-NAMES = set(ScratchMLPClassifier().get_params()) | {"sample_weight", "X_val", "y_val"}
+NAMES = set(ScratchMLPClassifier().get_params())
+NAMES |= {"sample_weight", "X_val", "y_val", "classes="}
 FAULTS_OF_DATA = (
     "X ",
     "y ",
