@@ -42,6 +42,11 @@ class FittedNetwork:
         -------
         labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
             For several labels a row, 1 where a probability is above one half.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
         if self.out_activation_ == "softmax":
@@ -59,6 +64,11 @@ class FittedNetwork:
         -------
         probabilities : ndarray of shape (n_samples, n_outputs)
             In float32 where both X and ``coefs_`` are, else in float64.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
         return predictor.outputs(predictor.network.loss.probabilities)
@@ -74,6 +84,11 @@ class FittedNetwork:
         -------
         log_probabilities : ndarray of shape (n_samples, n_outputs)
             In the precision of `predict_proba`.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
         return predictor.outputs(predictor.network.loss.log_probabilities)
@@ -89,6 +104,11 @@ class FittedNetwork:
         -------
         logits : ndarray of shape (n_samples, n_outputs), or (n_samples,)
             For two classes one column, the log-odds of the second.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
         """
         logits = self._predictor(X).outputs()
         if self.out_activation_ == "softmax" and len(self.classes_) == 2:

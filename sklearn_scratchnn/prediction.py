@@ -24,7 +24,8 @@ class Predictor:
     X : ndarray or CSR matrix of shape (n_samples, n_features)
     dtype : dtype, default=None
         What is computed: float32 where X and ``coefs`` are, else float64. Rows that
-        leave the range of float32 are computed again in float64, with their block.
+        leave the range of float32 are computed again in float64, with their block;
+        those that leave that of float64 are an error.
     """
 
     def __init__(self, coefs, intercepts, activations, out_activation, X, dtype=None):
@@ -53,15 +54,27 @@ class Predictor:
             ws = workspace.head(stop - start)
             X = self._rows.block(start, stop)
             logits = self.network.forward(X, ws)
-            if self.dtype == np.float32 and not math.isfinite(logits.sum()):
+            if math.isfinite(logits.sum()):
+                yield slice(start, stop), X, ws
+            elif self.dtype == np.float32:
                 yield from self._blocks_in_float64(start, stop, backward)
             else:
+                self._check_finite(logits, start, stop)
                 yield slice(start, stop), X, ws
 
     def _blocks_in_float64(self, start, stop, backward):
         wider = Predictor(*self._layers, self._X[start:stop], np.float64)
         for block, X, ws in wider._blocks(backward):
             yield slice(start + block.start, start + block.stop), X, ws
+
+    def _check_finite(self, logits, start, stop):
+        """Raise an error that names the inputs, where outputs are no numbers."""
+        if not np.isfinite(logits).all():
+            largest = abs(self._X[start:stop]).max()
+            raise ValueError(
+                f"The values of X, up to {largest:.3g}, are too large for this "
+                "network: its outputs leave the range of float64."
+            )
 
     @np.errstate(all="ignore")
     def outputs(self, link=None):

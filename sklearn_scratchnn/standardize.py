@@ -38,9 +38,8 @@ class Standardizer:
         self.mean, self.scale, self.constant = mean, scale, constant
 
     @classmethod
-    def from_rows(
-        cls, X, weights=None, subset=None, robust=False, block_bytes=2**22
-    ):
+    @np.errstate(over="ignore", invalid="ignore")
+    def from_rows(cls, X, weights=None, subset=None, robust=False, block_bytes=2**22):
         """Measure a dense array or CSR matrix.
 
         Parameters
@@ -59,6 +58,11 @@ class Standardizer:
         Standardizer
             A constant column has scale 1. A column that is standardised already, to
             rounding, is left as it is.
+
+        Raises
+        ------
+        ValueError
+            If a column's mean or scale is infinite.
         """
         n = X.shape[0] if subset is None else len(subset)
         w = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
@@ -68,6 +72,13 @@ class Standardizer:
         else:
             moments = _sparse_moments(X if subset is None else X[subset], w)
         mean, (scale, constant) = moments[0], _scale(*moments, robust)
+        too_wide = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
+        if len(too_wide):
+            raise ValueError(
+                f"Column {too_wide[0]} of X is too wide to be standardized: its largest"
+                " and smallest value lie further apart than float64 reaches. Please "
+                "divide the column by a constant."
+            )
         done = (np.abs(mean) < 1e-6) & (np.abs(scale - 1) < 1e-6)
         return cls(np.where(done, 0.0, mean), np.where(done, 1.0, scale), constant)
 

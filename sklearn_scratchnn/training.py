@@ -297,9 +297,13 @@ class Training:
         Returns
         -------
         ndarray of shape (n_parameters,)
-            No copy.
+            No copy. Finite ones: those of the lowest loss, where training diverged.
         """
-        return self.best.theta if self.keep_best and self.best.found else self.theta
+        if self.keep_best and self.best.found:
+            return self.best.theta
+        if self.diverged or not self._is_finite():
+            return self.lowest.theta
+        return self.theta
 
     def snapshot(self, state):
         """Return a deep copy of all that this training needs to go on after a pass.
@@ -356,12 +360,12 @@ class Training:
         self._entering[:] = self.theta
 
     def _settle(self, finished):
-        if self.keep_best and self.best.found:
-            if self.observe is not None:
-                self._newest = self.theta.copy()
-            np.copyto(self.theta, self.best.theta)
-        elif self.diverged or not finished or not self._is_finite():
-            np.copyto(self.theta, self.lowest.theta)
+        result = self.result()
+        if result is self.theta and not finished:
+            result = self.lowest.theta
+        if self.keep_best and self.observe is not None:
+            self._newest = self.theta.copy()
+        np.copyto(self.theta, result)
         if self.verbose:
             self._print()
             self._print_end()

@@ -14,6 +14,7 @@ from numpy.testing import assert_array_equal
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_iris, make_moons
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, make_scorer, zero_one_loss
 from sklearn.model_selection import GridSearchCV
@@ -273,6 +274,21 @@ def test_stopping_weighs_the_rows(iris):
     LogisticRegression(max_iter=100).set_callbacks(stop).fit(X, y)
     assert len(seen) > 1
     assert all(sample_weight is weight for sample_weight in seen)
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+@pytest.mark.parametrize("solver", ["gd", "sgd"])
+def test_stopping_judges_a_finite_network_where_training_diverges(
+    moons, scoring, solver
+):
+    """A step may leave the finite numbers a pass before the loss shows it."""
+    X, y, *_ = moons
+    given = {"learning_rate": "constant", "learning_rate_init": 1e60, "max_iter": 20}
+    model = ScratchMLPClassifier(6, solver=solver, random_state=0, **given)
+    model.set_callbacks(EarlyStopping(X, y, scoring=scoring))
+    with pytest.warns(ConvergenceWarning, match="non-finite"):
+        model.fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
 
 
 def test_stopping_forgets_a_fit_that_failed(iris):

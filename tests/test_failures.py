@@ -2,10 +2,13 @@
 
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import make_scorer
 from sklearn.model_selection import GridSearchCV
@@ -118,6 +121,36 @@ def test_standardised_inputs_of_any_size(moons, solver, size):
     model = network(solver, max_iter=100, activation="tanh")
     texts(model, moons[0] * size, moons[1])
     assert model.score(moons[0] * size, moons[1]) > 0.75
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("standardize", [True, "robust"])
+def test_a_column_wider_than_float64_is_refused(moons, kind, standardize):
+    X, y = moons
+    model = network(standardize=standardize).fit(X, y)
+    before = model.predict_proba(X)
+    wide = np.c_[X[:, 0], np.resize([-1.7e308, 1.6e308, 1.7e308], len(X))]
+    for fit in (model.fit, partial(clone(model).partial_fit, classes=[0, 1])):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", module="sklearn_scratchnn")
+            with pytest.raises(ValueError, match="Column 1 of X is too wide .* divide"):
+                fit(kind(wide), y)
+    assert_array_equal(model.predict_proba(X), before)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("standardize", [False, "robust"])
+def test_rows_whose_outputs_leave_float64_are_refused(moons, kind, standardize):
+    """Rather than probabilities that are no numbers."""
+    X, y = moons[0] * 1e-3, moons[1]
+    model = network("lbfgs", standardize=standardize, alpha=1e-9).fit(X, y)
+    large = kind(np.r_[X, [[1.7e308, 1.7e308]]])
+    ask = model.predict, model.predict_proba, model.predict_log_proba
+    told = r"values of X.* 1\.7e\+308, are too large"
+    for method in (*ask, model.decision_function, model.input_gradients):
+        with pytest.raises(ValueError, match=told):
+            method(large)
+        assert np.isfinite(method(kind(X))).all()
 
 
 # Training that ended too soon
