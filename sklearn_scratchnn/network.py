@@ -70,7 +70,7 @@ class Workspace:
         self.network, self.n_rows = network, n_rows
         self._made_with = backward, dropout
         self._memory = {} if memory is None else memory
-        self._heads = {n_rows: self}
+        self._heads = {}
         activations, K = network.activations, network.layer_sizes[-1]
         always, with_dropout = [[wanted] * network.last for wanted in (True, dropout)]
         self.outputs = self._layers("outputs", always)
@@ -142,7 +142,8 @@ class Workspace:
         Workspace
             Made at the first call for a number of rows, and kept.
         """
-        head = self._heads.get(n_rows)
+        # Not kept among the heads: a cycle would outlive its use until it is collected.
+        head = self if n_rows == self.n_rows else self._heads.get(n_rows)
         if head is None:
             head = self._heads[n_rows] = Workspace(
                 self.network, n_rows, *self._made_with, memory=self._memory

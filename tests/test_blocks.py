@@ -12,6 +12,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sklearn_scratchnn import ScratchMLPClassifier, assembly, threads
 from sklearn_scratchnn.activations import ACTIVATIONS
 from sklearn_scratchnn.losses import LOSSES
+from sklearn_scratchnn.network import Workspace
 from sklearn_scratchnn.optimizers import OPTIMIZERS
 from sklearn_scratchnn.solvers import SOLVERS
 
@@ -182,6 +183,21 @@ def test_memory_of_a_prediction_does_not_grow_with_rows_times_width(moons):
         return peak_bytes(lambda: model.predict_proba(X))
 
     assert (peak(40_000) - peak(10_000)) / 30_000 < 40
+
+
+@pytest.mark.parametrize("method", ["fit", "predict", "predict_proba"])
+def test_buffers_are_freed_at_once(moons, method):
+    """Not by the garbage collector, some calls later: nothing in them is a cycle."""
+    X, y = moons
+    model = ScratchMLPClassifier(4, max_iter=2).fit(X, y)
+    gc.collect()
+    gc.disable()
+    try:
+        getattr(model, method)(*((X, y) if method == "fit" else (X,)))
+        left = [o for o in gc.get_objects() if isinstance(o, Workspace)]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 # Threads ----------------------------------------------------------------------------
