@@ -46,7 +46,10 @@ def without_callbacks(estimator):
 def takes_weights(scorer):
     """Whether a scorer, or the metric that it is made of, takes ``sample_weight``."""
     function = getattr(scorer, "_score_func", scorer)
-    parameters = inspect.signature(function).parameters.values()
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # a builtin, which has no signature to look at
+        return False
     return any(p.name == "sample_weight" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 

@@ -1,5 +1,6 @@
 """From the caller's parameters to the parts of a training."""
 
+import sys
 from collections.abc import Mapping, Set
 from dataclasses import fields
 from numbers import Integral
@@ -22,7 +23,7 @@ BLOCK_BYTES = 2**20  # the buffers of a block of rows: about a core's second-lev
 def hidden_sizes(hidden_layer_sizes):
     """Return the hidden layers' sizes as a tuple of positive ints."""
     one = isinstance(hidden_layer_sizes, Integral)
-    sizes = [hidden_layer_sizes] if one else list(hidden_layer_sizes)
+    sizes = [hidden_layer_sizes] if one else _entries(hidden_layer_sizes)
     known = all(isinstance(size, Integral) and size > 0 for size in sizes)
     if not known or _is_unordered(hidden_layer_sizes):
         raise ValueError(
@@ -36,7 +37,7 @@ def activation_names(activation, n_hidden):
     """Return one name per hidden layer."""
     if isinstance(activation, str):
         return (str(activation),) * n_hidden
-    names = tuple(activation)
+    names = tuple(_entries(activation))
     known = all(isinstance(name, str) and name in ACTIVATIONS for name in names)
     if not known or len(names) != n_hidden or _is_unordered(activation):
         raise ValueError(
@@ -45,6 +46,11 @@ def activation_names(activation, n_hidden):
             f"{activation!r}."
         )
     return tuple(str(name) for name in names)
+
+
+def _entries(values):
+    """Return what is in a sequence; of an array without axes, itself."""
+    return [values] if getattr(values, "ndim", 1) == 0 else list(values)
 
 
 def _is_unordered(values):
@@ -235,6 +241,16 @@ class Dropout:
         self.generator.random(dtype=mask.dtype, out=mask)
         np.greater_equal(mask, self.rate, out=mask)
         mask *= 1 / (1 - self.rate)
+
+
+def check_magnitudes(params):
+    """Raise ValueError for a whole number that no float can hold."""
+    for name, value in vars(params).items():
+        if isinstance(value, int) and value.bit_length() >= sys.float_info.max_exp:
+            raise ValueError(
+                f"{name} is too large: a number of {value.bit_length()} bits, which no "
+                "float can hold."
+            )
 
 
 def check_combination(params, plan):

@@ -9,6 +9,7 @@ or a search. One callback may serve many clones at once.
 
 import os
 import pickle
+from numbers import Integral, Real
 from pathlib import Path
 from uuid import uuid4
 
@@ -279,7 +280,7 @@ class EarlyStopping(_Callback):
         sample_weight_val=None,
     ):
         for name, value in [("patience", patience), ("tol", tol)]:
-            if not value >= 0:
+            if not (isinstance(value, Real) and value >= 0):
                 raise ValueError(f"{name} must be 0 or more, got {value!r}.")
         self.X_val, self.y_val, self.scoring = X_val, y_val, scoring
         self.patience, self.tol = patience, tol
@@ -382,7 +383,7 @@ class Checkpoint(_Callback):
     """
 
     def __init__(self, path, every=1):
-        if not every >= 1:
+        if not (isinstance(every, Integral) and every >= 1):
             raise ValueError(f"every must be 1 or more, got {every!r}.")
         self.path, self.every = Path(path), every
 
@@ -492,4 +493,7 @@ def _read_file(path):
     content = Path(path).read_bytes()
     if not content.startswith(HEADER):
         raise ValueError(f"{path} was not written by this version of Checkpoint.")
-    return pickle.loads(memoryview(content)[len(HEADER) :])
+    try:
+        return pickle.loads(memoryview(content)[len(HEADER) :])
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(f"{path} is not whole: {error}.") from error

@@ -587,7 +587,9 @@ class ScratchMLPClassifier(
             if tasks:
                 tasks.end()
         except KeyboardInterrupt:
-            if not fit.carried:  # else the earlier calls' model stands as it is
+            # In partial_fit, and before the first pass, an earlier model stands.
+            learnt = fit.training.history and not fit.carried
+            if learnt or not hasattr(self, "coefs_"):
                 vars(self).update(fit.attributes(fit.parameters.theta))
             raise
         finally:
@@ -605,7 +607,7 @@ class ScratchMLPClassifier(
 @contextmanager
 def _random_state_unchanged_on_error(random_state):
     """Put a random state back as it was if an error or the user ends the block."""
-    before = random_state.get_state()
+    before = random_state.get_state(legacy=False)
     try:
         yield
     except BaseException:

@@ -110,7 +110,7 @@ def _is_history(item):
 def _is_column(values):
     return (
         isinstance(values, (list, tuple, np.ndarray))
-        and len(values) > 0
+        and (len(values) > 0 or isinstance(values, np.ndarray))
         and all(isinstance(value, Real) for value in values)
     )
 
@@ -242,7 +242,8 @@ def positions(runs, x):
 def stack(runs, name):
     """Return one column of several runs as rows of an array.
 
-    A run that ended earlier counts on with its last value, as its model does.
+    A run that ended earlier counts on with its last value, as its model does; one of no
+    pass at all has none, and is left out where others have.
 
     Parameters
     ----------
@@ -261,7 +262,11 @@ def stack(runs, name):
     columns = [_column(run, name) for run in runs]
     n_epochs = max(map(len, columns))
     return np.array(
-        [np.pad(column, (0, n_epochs - len(column)), "edge") for column in columns]
+        [
+            np.pad(column, (0, n_epochs - len(column)), "edge")
+            for column in columns
+            if len(column) or not n_epochs
+        ]
     )
 
 

@@ -1,10 +1,12 @@
 """What a fitted network answers: predictions, derivatives, its pickle."""
 
+from numbers import Integral
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .inputs import encode
+from .inputs import NUMBERS, encode
 from .prediction import Predictor
 from .version import VERSION
 
@@ -22,7 +24,7 @@ class FittedNetwork:
             self,
             X,
             accept_sparse=["csr", "csc"],
-            dtype="numeric",
+            dtype=NUMBERS,
             reset=False,
         )
         if sparse.issparse(X):
@@ -136,9 +138,9 @@ class FittedNetwork:
         """
         predictor = self._predictor(X)
         n_hidden = len(self.coefs_) - 1
-        if not -n_hidden <= layer < n_hidden:
+        if not (isinstance(layer, Integral) and -n_hidden <= layer < n_hidden):
             raise ValueError(
-                f"layer={layer} does not exist: there are {n_hidden} hidden layers."
+                f"layer={layer!r} does not exist: there are {n_hidden} hidden layers."
             )
         return predictor.hidden(layer)
 
@@ -165,12 +167,14 @@ class FittedNetwork:
         Raises
         ------
         ValueError
-            If ``target`` is not in ``classes_`` or ``of`` is neither choice.
+            If ``target`` is not one of ``classes_`` or ``of`` is neither choice.
         """
-        if of not in ("logit", "probability"):
+        if not (isinstance(of, str) and of in ("logit", "probability")):
             raise ValueError(f"of must be 'logit' or 'probability'; got {of!r}.")
         predictor = self._predictor(X)
         k = len(self.classes_) - 1
+        if np.ndim(target) > 0:
+            raise ValueError(f"target must be one label; got {target!r}.")
         if target is not None:
             k = encode(np.atleast_1d(target), self.classes_, "target").item()
         return predictor.input_gradients(predictor.network.loss.output_seed(k, of))

@@ -2,7 +2,9 @@
 
 import copy
 import warnings
+from contextlib import suppress
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from .assembly import (
     activation_names,
     check_combination,
     check_curvature,
+    check_magnitudes,
     hidden_sizes,
     make_network,
     make_objective,
@@ -57,8 +60,9 @@ class Fit:
     ):
         self.params, self.classes, self.random_state = params, classes, random_state
         self.start, self.carried = start, carried
+        check_magnitudes(params)
         # For `snapshot`; it takes as long as a pass over a few hundred rows.
-        begin = random_state.get_state() if has_callbacks(params) else None
+        begin = random_state.get_state(legacy=False) if has_callbacks(params) else None
         self._initial_random_state = begin
         hidden = hidden_sizes(params.hidden_layer_sizes)
         self.activations = activation_names(params.activation, len(hidden))
@@ -253,7 +257,7 @@ class Fit:
                 return loss, np.nan
             fitted = self.fitted_copy(self.parameters.theta)
             vars(fitted).pop("feature_names_in_", None)  # X is an array by now
-            return loss, float(scorer(fitted, X, y, **weighted))
+            return loss, _as_score(scorer(fitted, X, y, **weighted), scoring)
 
         return validation
 
@@ -277,7 +281,7 @@ class Fit:
             "made_for": self._made_for(),
             "begin": self._initial_random_state,
             "start": self.start,
-            "now": self.random_state.get_state(),
+            "now": self.random_state.get_state(legacy=False),
             "dropout": dropout and dropout.generator.bit_generator.state,
             "training": self.training.snapshot(self.state),
             "chosen_alpha": self.alpha_path and (self.plan.alpha, self.alpha_path),
@@ -305,6 +309,8 @@ class Fit:
         return {
             "layer sizes": self.layer_sizes,
             "activations": self.activations,
+            "output": self.network.loss.out_activation,
+            "standardize": self.params.standardize,
             "solver": self.plan.solver,
             "dtype": np.dtype(self.plan.dtype).name,
             "held-out rows": self.held_out.n_samples if self.held_out else 0,
@@ -415,3 +421,13 @@ class Fit:
         """Return the lowest finite loss of all passes."""
         best = np.fmin(-self.training.lowest.score, self._earlier("best_loss_", np.inf))
         return best.item() if np.isfinite(best) else otherwise
+
+
+def _as_score(value, scoring):
+    """Return what a scorer gave as a float; it must be one number."""
+    if hasattr(value, "item"):
+        with suppress(ValueError):
+            value = value.item()
+    if not isinstance(value, Real):
+        raise TypeError(f"scoring={scoring!r} must give one number; it gave {value!r}.")
+    return float(value)

@@ -10,6 +10,10 @@ from sklearn.utils.validation import validate_data
 
 from ._compat import _check_sample_weight
 
+# X stays in any of these; all else that can be a number becomes float64.
+NUMBERS = [np.float64, np.float32, np.float16, np.bool_]
+NUMBERS += [f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)]
+NUMBERS = [np.dtype(t) for t in NUMBERS]
 NOTHING_BUT_CLASSES = "biuU"  # kinds of dtype: truth values, whole numbers, texts
 
 
@@ -129,7 +133,7 @@ def _checked(estimator, X, y, reset):
         y,
         accept_sparse=["csr", "csc"],
         multi_output=True,
-        dtype="numeric",
+        dtype=NUMBERS,
         order=None,
         reset=reset,
     )
@@ -157,7 +161,7 @@ def _check_labels(y):
         check_classification_targets(y)
     except TypeError as error:
         raise TypeError(
-            f"y holds labels of several types, which have no order: {error}."
+            f"y holds labels of several types, or bytes, which have no order: {error}."
         ) from error
 
 
@@ -180,11 +184,12 @@ def check_weights(sample_weight, X, name="sample_weight"):
         weights = _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
-    except ValueError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} cannot be used: {error}") from error
     with np.errstate(over="ignore"):
         total = weights.sum()
-    if not 0 < total < np.inf:
+    # Below that number float64 loses digits, and ratios to the sum overflow.
+    if not np.finfo(np.float64).tiny <= total < np.inf:
         raise ValueError(
             f"{name} must have a finite sum that is more than zero; it is {total}."
         )
@@ -276,7 +281,7 @@ def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
     some = None if isinstance(subset, slice) else subset
     sample = Sample(X, y, codes, weights, some, given_weights=weights)
     if class_weight is not None:
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             factors = class_factors(class_weight, classes, sample)
             ones = np.ones(X.shape[0]) if weights is None else weights
             sample.weights = ones * factors[codes]
@@ -325,9 +330,10 @@ def _check_known(class_weight, classes):
 def _given_factors(class_weight, classes):
     try:
         factors = np.array([class_weight.get(c, 1.0) for c in classes.tolist()], float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         factors = np.array([np.nan])
-    if not (np.isfinite(factors).all() and (factors >= 0).all()):
+    each = factors.shape == (len(classes),)
+    if not (each and np.isfinite(factors).all() and (factors >= 0).all()):
         raise ValueError(f"class_weight must be finite and >= 0; got {class_weight}.")
     if np.count_nonzero(factors) < 2:
         raise ValueError(

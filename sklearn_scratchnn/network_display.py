@@ -1,5 +1,7 @@
 """`NetworkDisplay`: a fitted network as circles and lines, or as images of weights."""
 
+from numbers import Integral
+
 import numpy as np
 from sklearn.utils.validation import check_array
 
@@ -172,6 +174,8 @@ class NetworkDisplay:
         display : NetworkDisplay
             This object.
         """
+        if not (isinstance(n_images, Integral) and n_images >= 1):
+            raise ValueError(f"n_images must be 1 or more; got {n_images!r}.")
         ax = axes_or_new(
             ax, "NetworkDisplay", figsize=self._figure_size(), layout="constrained"
         )
@@ -306,13 +310,22 @@ def _choose_kind(kind, coefs, image_shape):
         widest = max(n_features, *(W.shape[1] for W in coefs))
         return "diagram" if widest <= SMALL else "matrix"
     if kind in ("auto", "images"):
-        if image_shape is None or np.prod(image_shape) != n_features:
+        if not _is_shape(image_shape) or np.prod(image_shape) != n_features:
             raise ValueError(
                 f"image_shape={image_shape} does not hold {n_features} features: give "
                 "the rows and columns of an image whose pixels are the features."
             )
         return "images"
     return kind
+
+
+def _is_shape(image_shape):
+    """Whether it is two positive whole numbers."""
+    return (
+        isinstance(image_shape, (tuple, list))
+        and len(image_shape) == 2
+        and all(isinstance(n, Integral) and n > 0 for n in image_shape)
+    )
 
 
 def _activations(network):

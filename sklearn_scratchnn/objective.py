@@ -129,11 +129,16 @@ class Objective:
         ndarray of shape (n_samples,)
             Without weight and penalty.
         """
-        parts = []
-        for X, Y, weight, ws in self.blocks():
+        losses = np.empty(self.n_samples, self.dtype)
+        start = 0
+        for X, _, _, ws in self.blocks():
+            block = slice(start, start := start + ws.n_rows)
+            codes = self.targets.block(block.start, block.stop)
+            # Not the block's own: times a weight, which may have been rounded to 0.
+            Y = self.targets.scaled(codes, 1.0, np.empty_like(ws.targets))
             z = self.network.forward(X, ws)
-            parts.append(self.network.loss.row_losses(z, Y / weight))
-        return np.concatenate(parts)
+            losses[block] = self.network.loss.row_losses(z, Y)
+        return losses
 
     def mean(self, rows):
         """Return the weighted mean of a value per row.

@@ -81,7 +81,10 @@ class Predictor:
         """Return logits, (n_samples, K), or what ``link`` turns their columns into."""
         out = np.empty((self.n_samples, len(self.network.biases[-1])), self.dtype)
         for block, _, ws in self._blocks():
-            out[block] = (ws.logits if link is None else link(ws.logits)).T
+            values = ws.logits if link is None else link(ws.logits)
+            if values.dtype != out.dtype and _leaves(out.dtype, values):
+                out = out.astype(values.dtype)
+            out[block] = values.T
         return out
 
     @np.errstate(all="ignore")
@@ -113,3 +116,8 @@ class Predictor:
             seed(ws.logits)
             out[block] = ws.network.input_gradients(ws).T
         return out
+
+
+def _leaves(dtype, values):
+    """Whether numbers are too large for a dtype."""
+    return np.abs(values).max() > np.finfo(dtype).max

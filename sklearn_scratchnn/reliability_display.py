@@ -1,6 +1,7 @@
 """`ReliabilityDisplay`: whether predicted probabilities come true, class by class."""
 
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -8,6 +9,7 @@ from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from .figures import axes_or_new
+from .inputs import check_weights
 
 MANY = 10  # curves, above which matplotlib's colours would repeat
 
@@ -261,9 +263,7 @@ class ReliabilityDisplay:
         y_true = y_true.toarray() if hasattr(y_true, "toarray") else np.asarray(y_true)
         exclusive = type_of_target(y_true) != "multilabel-indicator"
         truth, prob, labels = _check_predictions(y_true, y_prob, classes, exclusive)
-        if sample_weight is not None:
-            sample_weight = column_or_1d(sample_weight, dtype=np.float64)
-            check_consistent_length(prob, sample_weight)
+        sample_weight = check_weights(sample_weight, prob)
         if kind == "top_label":
             events = [_top_label(truth, prob, exclusive)]
         else:
@@ -348,8 +348,8 @@ def _check_choices(kind, strategy, n_bins):
         raise ValueError(f"kind must be 'one_vs_rest' or 'top_label'; got {kind!r}.")
     if strategy not in ("uniform", "quantile"):
         raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}.")
-    if n_bins < 1:
-        raise ValueError(f"n_bins must be 1 or more; got {n_bins}.")
+    if not isinstance(n_bins, Integral) or n_bins < 1:
+        raise ValueError(f"n_bins must be a whole number, 1 or more; got {n_bins!r}.")
 
 
 def _check_predictions(y_true, y_prob, classes, exclusive):

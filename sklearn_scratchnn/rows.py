@@ -81,7 +81,8 @@ class SparseRows:
             full = np.bincount(X.indices, minlength=X.shape[1]) == X.shape[0]
             self.centre = np.where(full, mean, 0.0).astype(self.wide)
             self.scale = scale.astype(self.wide)
-            self.shift = (np.where(full, 0.0, mean) / scale).astype(dtype)
+            with np.errstate(over="ignore"):
+                self.shift = (np.where(full, 0.0, mean) / scale).astype(dtype)
 
     def take(self, indices):
         """Return the rows at ``indices`` as `CentredRows`."""

@@ -14,6 +14,7 @@ by (k / 3)^(1/4), so that few rows do not settle where the units bend.
 import numpy as np
 
 NORMAL_KURTOSIS = 3.0
+SMALLEST_SCALE = 1e-304  # folded weights are divided by it, and still fit float64
 
 
 class Standardizer:
@@ -189,12 +190,14 @@ def _column_sums(columns, values, n_features):
 def _scale(mean, unit, second, fourth, distance, robust):
     """Return the scale from two moments, or the ``distance`` of two values.
 
-    It is 1 where it is no more than the rounding of the mean. The moments were taken in
-    units of the largest deviation: those of columns beyond 1e+-150 would leave float64.
+    It is 1 where it is no more than the rounding of the mean, or next to nothing. The
+    moments were taken in units of the largest deviation: those of columns beyond
+    1e+-150 would leave float64.
     """
     scale = unit * np.sqrt(second)
     if robust:
         scale = np.maximum(scale, unit * (fourth / NORMAL_KURTOSIS) ** 0.25)
         scale = np.where(distance > 0, distance, scale)
     constant = scale <= 10 * np.finfo(np.float64).eps * np.abs(mean)
+    constant |= scale < SMALLEST_SCALE
     return np.where(constant, 1.0, scale), constant

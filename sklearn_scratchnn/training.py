@@ -163,7 +163,7 @@ class Training:
     outcome : Outcome or None
         None while running, and after an interruption.
     diverged : bool
-        Whether the loss left the finite numbers.
+        Whether the loss or a weight left the finite numbers.
     best : Best or None
         By validation score.
 
@@ -263,7 +263,7 @@ class Training:
         Returns
         -------
         Answer
-            `STOP` also where the loss left the finite numbers.
+            `STOP` also where the loss or a weight left the finite numbers.
         """
         if self.verbose and self.answer is PLATEAU:
             print(f"Setting learning rate to {rate:g}")
@@ -272,7 +272,7 @@ class Training:
         self.epoch += 1
         row = (self.epoch, loss, rate, gradient_norm, seconds)
         self.history.append(row + held_out)
-        if not math.isfinite(loss):
+        if not (math.isfinite(loss) and self._weights_are_finite()):
             self.diverged, self.answer = True, STOP
             return STOP
         self._keep_lowest(loss)
@@ -348,6 +348,13 @@ class Training:
         self._started = perf_counter() - snapshot["seconds"]
         return snapshot["state"] | {"answer": self.answer}
 
+    def _weights_are_finite(self):
+        """Whether they are where a loss of theirs that is does not tell.
+
+        A rule with a rate per weight can lose one that no output depends on.
+        """
+        return not self.solver.stochastic or bool(np.isfinite(self.theta).all())
+
     def _keep_lowest(self, loss):
         """Copy parameters: never aliases, which a later pass would change."""
         lowest = self.lowest
@@ -407,6 +414,6 @@ class Training:
     def _print_end(self):
         """Say why training ended where that was before its last pass."""
         if self.diverged:
-            print("Stopping: the loss is no longer finite.")
+            print("Stopping: the loss or a weight is no longer finite.")
         elif self.outcome not in (None, Outcome.EXHAUSTED):
             print(f"Stopping: {self.outcome.value}.")

@@ -69,9 +69,9 @@ def _divergence(training):
     epoch = training.epoch
     rate = training.history.last("learning_rate")
     return (
-        f"The loss became non-finite in epoch {epoch}, at a learning rate of {rate:g}, "
-        "and training ended there; the best finite parameters were kept. Lower "
-        "learning_rate_init (to a tenth, say), or set max_grad_norm=1."
+        f"The loss or a weight became non-finite in epoch {epoch}, at a learning rate "
+        f"of {rate:g}, and training ended there; the best finite parameters were kept. "
+        "Lower learning_rate_init (to a tenth, say), or set max_grad_norm=1."
     )
 
 

@@ -20,7 +20,12 @@ from sklearn.metrics import get_scorer, make_scorer, zero_one_loss
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
+from sklearn_scratchnn.callbacks import (
+    HEADER,
+    Checkpoint,
+    EarlyStopping,
+    ValidationMonitor,
+)
 
 skl = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
 
@@ -308,7 +313,9 @@ def test_stopping_wants_one_score(iris):
         LogisticRegression().set_callbacks(stop).fit(*iris[:2])
 
 
-@pytest.mark.parametrize("name, value", [("patience", -1), ("tol", np.nan)])
+@pytest.mark.parametrize(
+    "name, value", [("patience", -1), ("tol", np.nan), ("patience", "a"), ("tol", None)]
+)
 def test_stopping_refuses(iris, name, value):
     with pytest.raises(ValueError, match=name):
         EarlyStopping(*iris[2:], **{name: value})
@@ -378,9 +385,20 @@ def test_checkpoint_opens_no_other_file(tmp_path, content):
             read(path)
 
 
-def test_checkpoint_refuses_every_zero(tmp_path):
-    with pytest.raises(ValueError, match="every"):
-        Checkpoint(tmp_path / "model.ckpt", every=0)
+@pytest.mark.parametrize("rest", [0, 1, 50, 500])
+def test_checkpoint_opens_no_file_that_was_cut_off(iris, tmp_path, rest):
+    path = tmp_path / "model.ckpt"
+    LogisticRegression(max_iter=1000).set_callbacks(Checkpoint(path)).fit(*iris[:2])
+    path.write_bytes(path.read_bytes()[: len(HEADER) + rest])
+    for read in (Checkpoint.load, Checkpoint.resume):
+        with pytest.raises(ValueError, match="is not whole"):
+            read(path)
+
+
+@pytest.mark.parametrize("every", [0, 1.5, "a", None])
+def test_checkpoint_refuses(tmp_path, every):
+    with pytest.raises(ValueError, match="every must be 1 or more"):
+        Checkpoint(tmp_path / "model.ckpt", every=every)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")

@@ -415,6 +415,7 @@ def test_a_fit_without_a_seed_resumes(random_state, moons, tmp_path):
         ({"dtype": "float64"}, 90, "dtype float32, .* float64"),
         ({}, 80, "training rows 90, .* 80"),
         ({"early_stopping": True}, 90, "held-out rows 0, .* 9"),
+        ({"standardize": False}, 90, "standardize robust, .* False"),
     ],
 )
 def test_resuming_refuses_another_fit(params, rows, message, moons, tmp_path):
@@ -425,6 +426,14 @@ def test_resuming_refuses_another_fit(params, rows, message, moons, tmp_path):
     changed = Checkpoint.resume(path).set_params(**params)
     with pytest.raises(ValueError, match=f"The checkpoint is of a fit with {message}"):
         changed.fit(X[:rows], y[:rows])
+
+
+def test_resuming_refuses_several_labels_a_row(moons, tmp_path):
+    X, y, *_ = moons
+    path = tmp_path / "model.ckpt"
+    network("adam").set_callbacks(Checkpoint(path)).fit(X, y)
+    with pytest.raises(ValueError, match="of a fit with output softmax, .* logistic"):
+        Checkpoint.resume(path).fit(X, np.c_[y, 1 - y])
 
 
 def test_a_resumed_fit_may_make_more_passes(moons, tmp_path):

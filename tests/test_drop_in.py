@@ -301,7 +301,7 @@ def test_both_say_that_the_rate_is_lowered(moons, capsys):
 def test_other_ends_are_named(moons, capsys):
     ends = {
         "converged": {"solver": "lbfgs", "tol": 0.1},
-        "the loss is no longer finite": {
+        "the loss or a weight is no longer finite": {
             "solver": "sgd", "learning_rate_init": 1e6, "standardize": False,
         },
         "reached max_fun evaluations of the loss": {"solver": "lbfgs", "max_fun": 3},

@@ -311,6 +311,21 @@ def agreement(y_true, y_pred):
     return np.mean(y_true == y_pred)
 
 
+@pytest.mark.parametrize("given", [None, {"a": 1.0}, [1.0], "high"])
+def test_a_scorer_must_give_one_number(noisy, given):
+    X, y, held_out = noisy
+    model = network(scoring=lambda model, X, y: given, max_iter=3)
+    with pytest.raises(TypeError, match="scoring=.* must give one number; it gave"):
+        model.fit(X, y, **held_out)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.atleast_1d])
+def test_a_scorer_may_give_an_array_of_one_number(noisy, kind):
+    X, y, held_out = noisy
+    model = network(scoring=lambda m, X, y: kind(m.score(X, y)), max_iter=3)
+    assert model.fit(X, y, **held_out).validation_scores_.dtype == float
+
+
 @pytest.mark.parametrize(
     "scoring",
     ["adjusted_rand_score", make_scorer(agreement), lambda m, X, y: m.score(X, y)],

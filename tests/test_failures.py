@@ -153,6 +153,54 @@ def test_rows_whose_outputs_leave_float64_are_refused(moons, kind, standardize):
         assert np.isfinite(method(kind(X))).all()
 
 
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("size", [1e-305, 1e-310, 5e-324])
+def test_a_column_of_next_to_nothing_is_as_good_as_constant(moons, kind, solver, size):
+    """A weight for it could be infinite."""
+    X, y = moons
+    model = network(solver, max_iter=20)
+    texts(model, kind(np.c_[X, X[:, 0] * size]), y)
+    assert_whole(model, kind(np.c_[X, X[:, 0]]))
+    assert not model.coefs_[0][2].any()
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("dtype, epsilon", [("float32", 1e-40), ("float64", 5e-324)])
+def test_a_weight_that_is_lost_ends_the_training(moons, dtype, epsilon, early_stopping):
+    """Of a unit on which no output depends: the loss stays finite."""
+    X, y = moons
+    given = {"beta_2": 0, "epsilon": epsilon, "learning_rate": "constant"}
+    model = network(alpha=0, dtype=dtype, early_stopping=early_stopping, **given)
+    (text,) = texts(model.set_params(hidden_layer_sizes=100), X[:50], y[:50])
+    assert "a weight became non-finite in epoch" in text
+    assert_whole(model, X)
+
+
+def test_weights_that_are_rounded_to_nothing_choose_no_alpha(moons):
+    """Rows of such weights have losses all the same; 0 / 0 is none."""
+    for dtype, tiny in (("float32", 1e-46), ("float64", 5e-324)):
+        w = np.where(np.arange(len(moons[0])) % 2, tiny, 1.0)
+        model = ScratchMLPClassifier(5, solver="lbfgs", dtype=dtype, random_state=0)
+        model.fit(*moons, w)
+        assert np.isfinite(model.alpha_path_["validation_loss"]).all()
+
+
+@pytest.mark.filterwarnings("error:::sklearn_scratchnn")
+def test_nothing_is_said_of_what_is_met_on_the_way(moons):
+    """No bare RuntimeWarning, where the result is whole."""
+    rows = sparse.csr_matrix([[0, 1e150], [0.0, 0], [1, 0]])
+    weights = [1, 1e-80, 1e-80]
+    ScratchMLPClassifier(solver="adam", max_iter=2).fit(rows, [0, 1, 0], weights)
+    generator = np.random.RandomState(np.random.PCG64(0))
+    model = ScratchMLPClassifier(3, random_state=generator)
+    model.partial_fit(*moons, classes=[0, 1])
+    zeros = np.where(moons[1] == 0, 1e-320, 1e5)
+    zeros[:30] = 0
+    with pytest.raises(ValueError, match="class_weight is too large"):
+        ScratchMLPClassifier(class_weight="balanced").fit(*moons, zeros)
+
+
 # Training that ended too soon
 
 
@@ -399,6 +447,21 @@ def test_an_interruption_before_the_first_pass_changes_nothing(
     assert vars(model) == before
     if fitted:
         assert_whole(model, moons[0])
+
+
+@pytest.mark.parametrize("solver", ["gd", *OPTIMIZERS])
+def test_an_interruption_within_the_first_pass_leaves_the_earlier_model(
+    moons, solver, monkeypatch
+):
+    model = network(solver, alpha=0.0, early_stopping=True, learning_rate="constant")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(*moons)
+    before = vars(model).copy()
+    Interrupt(monkeypatch, Objective, "value", 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*moons)
+    assert vars(model) == before
 
 
 def test_an_interruption_while_alpha_is_chosen(moons, monkeypatch):

@@ -18,6 +18,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 SOLVERS = ["lbfgs", "adam"]
+HUGE = 10**400  # more than a float can hold
 
 
 @pytest.fixture(scope="module")
@@ -231,6 +232,58 @@ def test_labels_as_list_series_and_categorical(counts):
         assert_array_equal(fitted(X, given).predict(X), wanted)
 
 
+def as_categories(X):
+    return pd.DataFrame(X).astype("category")
+
+
+def as_seconds(X):
+    return X.astype("datetime64[s]")
+
+
+def as_big_endian(X):
+    return X.astype(">f8")
+
+
+def as_texts(X):
+    return pd.DataFrame(X).astype(str).astype("category")
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("standardize", ["robust", False])
+@pytest.mark.parametrize("kind", [as_categories, as_seconds, as_big_endian, as_texts])
+def test_all_that_can_be_a_number_is_one(counts, kind, standardize, solver):
+    X, y = counts
+    given = {"solver": solver, "standardize": standardize}
+    wanted = fitted(X.astype(float), y, **given)
+    model = fitted(kind(X), y, **given)
+    assert_array_equal(model.coefs_[0], wanted.coefs_[0])
+    assert_array_equal(model.predict_proba(kind(X)), wanted.predict_proba(X))
+    model.fit(kind(X), y, X_val=kind(X[:30]), y_val=y[:30])
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
+def test_columns_of_texts_are_refused(counts, method):
+    X, y = counts
+    model = fitted(X, y, "adam")
+    texts = pd.DataFrame({i: np.array(["a", "b"])[X[:, i] % 2] for i in range(4)})
+    with pytest.raises(ValueError, match="could not convert string to float: 'a'"):
+        ask = getattr(model.set_params(standardize=False), method)
+        ask(texts.astype("category"), *([] if method == "predict" else [y]))
+
+
+@pytest.mark.filterwarnings("error:::sklearn_scratchnn")
+def test_outputs_that_leave_the_range_of_float32_come_in_float64(counts):
+    X, y = counts[0].astype(np.float32), np.minimum(counts[1], 1)
+    model = fitted(X, y)
+    for rows in (np.float32(6e37) * X[:20], X[:20]):
+        wide = model.decision_function(rows.astype(float))
+        narrow = model.decision_function(rows)
+        fits = np.abs(wide).max() < np.finfo(np.float32).max
+        assert narrow.dtype == (np.float32 if fits else np.float64)
+        assert_allclose(narrow, wide, rtol=1e-3, atol=1e-5)
+        assert np.isfinite(model.predict_log_proba(rows)).all()
+
+
 @pytest.mark.parametrize(
     "method", ["predict", "predict_proba", "decision_function", "input_gradients"]
 )
@@ -391,6 +444,8 @@ def test_labels_that_cannot_be_sorted(counts):
     X, y = counts
     with pytest.raises(TypeError, match="y holds labels of several types"):
         fitted(X, np.array(["b", "a", 1], object)[y])
+    with pytest.raises(TypeError, match="y holds .* or bytes"):
+        fitted(X, np.array([b"b", b"a", b"c"])[y])
 
 
 def bad_weights(n):
@@ -406,6 +461,9 @@ def bad_weights(n):
         "short": (np.ones(n - 1), r"sample_weight.shape == \(89,\), expected \(90,\)"),
         "two columns": (np.ones((n, 2)), "sample_weight .*Sample weights must be 1D"),
         "strings": (np.full(n, "a"), "sample_weight"),
+        "dict": ({0: 1}, "sample_weight cannot be used"),
+        "a number too large": ([HUGE] * n, "sample_weight cannot be used"),
+        "next to nothing": (np.full(n, 1e-320), "sample_weight must .* more than zero"),
     }
 
 
@@ -463,19 +521,19 @@ def test_bad_validation_rows(counts, change, message):
 BAD_PARAMETERS = {
     "hidden_layer_sizes": [0, -1, 2.5, None, "abc", (3, 0), (3, -2), (2.5,), ("a",)]
     + [(np.nan,), [[3, 4]], [[3], [4, 5]], (3, None), {"a": 3}]
-    + [{3: "a"}, {3}, 10**19],
+    + [{3: "a"}, {3}, 10**19, np.array(3)],
     "activation": ["sine", None, 3, ("relu",) * 2, ("sine",), (None,), (["relu"],), ()]
-    + [{"relu"}, {"relu": 1}],
+    + [{"relu"}, {"relu": 1}, np.array("tan")],
     "solver": ["newton", None, 3, "ADAM"],
-    "alpha": [-1e-9, np.nan, "1", None],
+    "alpha": [-1e-9, np.nan, "1", None, HUGE],
     "batch_size": [0, -1, 2.5, "all", None],
     "learning_rate": ["linear", None, 0.1],
-    "learning_rate_init": [0, -0.1, np.nan, "fast", None],
-    "power_t": [-0.5, "a", None],
-    "max_iter": [0, -1, 2.5, "many", None],
+    "learning_rate_init": [0, -0.1, np.nan, "fast", None, HUGE],
+    "power_t": [-0.5, "a", None, HUGE],
+    "max_iter": [0, -1, 2.5, "many", None, HUGE],
     "shuffle": ["yes", None, 2],
     "random_state": [-1, "seed", 0.5],
-    "tol": [-1e-9, np.nan, "low", None],
+    "tol": [-1e-9, np.nan, "low", None, HUGE],
     "verbose": [-1, "yes", None],
     "warm_start": ["yes", None, 2],
     "momentum": [-0.1, 1.1, np.nan, None],
@@ -484,17 +542,18 @@ BAD_PARAMETERS = {
     "validation_fraction": [-0.1, 1.0, 1.5, np.nan, None],
     "beta_1": [-0.1, 1.0, np.nan],
     "beta_2": [-0.1, 1.0, np.nan],
-    "epsilon": [0.0, -1e-8, np.nan],
+    "epsilon": [0.0, -1e-8, np.nan, HUGE],
     "n_iter_no_change": [0, -1, 2.5, None],
-    "max_fun": [0, -1, 2.5, None],
+    "max_fun": [0, -1, 2.5, None, HUGE],
     "init": ["zeros", None, 0],
     "standardize": ["yes", None, 2],
     "dtype": ["float16", "int", None, float],
-    "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}],
+    "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}]
+    + [{0: [1], 1: [2]}, {0: [1, 2], 1: [2, 3]}, {0: HUGE}],
     "dropout": [-0.1, 1.0, np.nan, None],
     "label_smoothing": [-0.1, 1.0, np.nan, None],
     "max_grad_norm": [0.0, -1.0, np.nan, "a"],
-    "weight_decay": [-0.1, np.nan, None],
+    "weight_decay": [-0.1, np.nan, None, HUGE],
     "warmup_fraction": [-0.1, 1.0, np.nan, None],
     "scoring": [None, 3, "no_such_score", ["accuracy"]],
 }
@@ -523,7 +582,7 @@ def test_every_parameter_is_refused_somewhere():
 @pytest.mark.parametrize(
     "name, value",
     [(name, value) for name, values in BAD_PARAMETERS.items() for value in values],
-    ids=lambda value: re.sub(r"\W+", " ", repr(value)),
+    ids=lambda value: re.sub(r"\W+", " ", repr(value))[:40],
 )
 def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver):
     X, y = counts
@@ -573,14 +632,21 @@ def test_a_first_fit_that_fails_leaves_nothing(counts):
     assert vars(model).keys() == model.get_params().keys()
 
 
-@pytest.mark.parametrize("layer", [1, -2, 5])
+@pytest.mark.parametrize("layer", [1, -2, 5, 0.5, "a", None])
 def test_a_layer_that_does_not_exist(counts, layer):
-    with pytest.raises(ValueError, match=f"layer={layer} does not exist"):
+    with pytest.raises(ValueError, match=f"layer={layer!r} does not exist"):
         fitted(*counts).hidden_activations(counts[0], layer=layer)
 
 
 @pytest.mark.parametrize(
-    "given, message", [({"of": "loss"}, "of must be"), ({"target": 9}, "target")]
+    "given, message",
+    [
+        ({"of": "loss"}, "of must be"),
+        ({"of": np.array(["logit", "loss"])}, "of must be"),
+        ({"target": 9}, "target"),
+        ({"target": [0, 1]}, "target must be one label"),
+        ({"target": []}, "target must be one label"),
+    ],
 )
 def test_bad_arguments_of_input_gradients(counts, given, message):
     with pytest.raises(ValueError, match=message):

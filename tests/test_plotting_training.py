@@ -197,6 +197,14 @@ def test_negated_values_and_their_label():
     assert display.ax_.get_ylabel() == "Neg log loss"
 
 
+def test_histories_of_no_pass_are_drawn_beside_others():
+    none = ScratchMLPClassifier((), alpha=1.0, tol=1e9).fit([[0.0], [1.0]], [0, 1])
+    assert none.n_iter_ == 0
+    for logs in (none.history_, [none.history_, history(2, 1)]):
+        TrainingCurveDisplay.from_logs(logs)
+
+
+
 @pytest.mark.parametrize(
     ("logs", "options", "error", "message"),
     [
