@@ -11,6 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
+from .backend import dot
 from .solvers import GO_ON, PLATEAU, STOP, Outcome
 from .stopping import Best
 
@@ -353,7 +354,9 @@ class Training:
 
         A rule with a rate per weight can lose one that no output depends on.
         """
-        return not self.solver.stochastic or bool(np.isfinite(self.theta).all())
+        if not self.solver.stochastic or math.isfinite(dot(self.theta, self.theta)):
+            return True
+        return bool(np.isfinite(self.theta).all())
 
     def _keep_lowest(self, loss):
         """Copy parameters: never aliases, which a later pass would change."""
