@@ -189,7 +189,7 @@ def test_memory_of_a_prediction_does_not_grow_with_rows_times_width(moons):
 def test_buffers_are_freed_at_once(moons, method):
     """Not by the garbage collector, some calls later: nothing in them is a cycle."""
     X, y = moons
-    model = ScratchMLPClassifier(4, max_iter=2).fit(X, y)
+    model = ScratchMLPClassifier(4, solver="adam", max_iter=2).fit(X, y)
     gc.collect()
     gc.disable()
     try:

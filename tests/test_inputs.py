@@ -8,10 +8,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
+from sklearn.utils.fixes import parse_version
 
 from sklearn_scratchnn import ScratchMLPClassifier
 
@@ -444,6 +446,14 @@ def test_labels_that_cannot_be_sorted(counts):
     X, y = counts
     with pytest.raises(TypeError, match="y holds labels of several types"):
         fitted(X, np.array(["b", "a", 1], object)[y])
+
+
+@pytest.mark.skipif(
+    parse_version(sklearn.__version__) < parse_version("1.7"),
+    reason="earlier ones take bytes",
+)
+def test_labels_of_bytes(counts):
+    X, y = counts
     with pytest.raises(TypeError, match="y holds .* or bytes"):
         fitted(X, np.array([b"b", b"a", b"c"])[y])
 
