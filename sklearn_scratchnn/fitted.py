@@ -1,5 +1,6 @@
 """What a fitted network answers: predictions, derivatives, its pickle."""
 
+import zlib
 from numbers import Integral
 
 import numpy as np
@@ -9,6 +10,9 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from .inputs import NUMBERS, encode
 from .prediction import Predictor
 from .version import VERSION
+
+# Attributes that are columns of history_, and not pickled a second time.
+CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
 
 
 def _major(version):
@@ -85,7 +89,8 @@ class FittedNetwork:
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_outputs)
-            In the precision of `predict_proba`.
+            In the precision of `predict_proba`, or in float64 where float32 cannot hold
+            them.
 
         Raises
         ------
@@ -105,7 +110,8 @@ class FittedNetwork:
         Returns
         -------
         logits : ndarray of shape (n_samples, n_outputs), or (n_samples,)
-            For two classes one column, the log-odds of the second.
+            For two classes one column, the log-odds of the second. In the precision of
+            `predict_log_proba`.
 
         Raises
         ------
@@ -179,9 +185,21 @@ class FittedNetwork:
             k = encode(np.atleast_1d(target), self.classes_, "target").item()
         return predictor.input_gradients(predictor.network.loss.output_seed(k, of))
 
+    def __copy__(self):
+        """Share all attributes; without this, they would be packed and unpacked."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
     def __getstate__(self):
         state = {**super().__getstate__(), "_scratchnn_version": VERSION}
         state.pop("_training_snapshot", None)
+        if "history_" in state:
+            history = state["history_"]
+            for name, column in CURVES.items():
+                if state.get(name) is history.get(column):
+                    state.pop(name, None)
+            state["history_"] = {k: _packed(column) for k, column in history.items()}
         return state
 
     def __setstate__(self, state):
@@ -192,4 +210,27 @@ class FittedNetwork:
                 f"{written_by or '(no version stored)'}, which {VERSION} cannot read. "
                 "Load it with that version, or fit it again."
             )
+        if "history_" in state:
+            history = {k: _unpacked(column) for k, column in state["history_"].items()}
+            curves = {name: history.get(column) for name, column in CURVES.items()}
+            state = curves | state | {"history_": history}
         super().__setstate__(state)
+
+
+def _packed(column):
+    """Return the dtype and, deflated, the bytes of an array of numbers.
+
+    All the first bytes come first, then all the second ones: neighbours in a curve
+    share sign, exponent and leading digits (the shuffle filter of HDF5).
+    """
+    planes = column[:, np.newaxis].copy().view(np.uint8).T
+    return column.dtype.str, zlib.compress(planes.tobytes())
+
+
+def _unpacked(column):
+    """Return the array that was `_packed`; an array of an earlier version as it is."""
+    if isinstance(column, np.ndarray):
+        return column
+    dtype, planes = np.dtype(column[0]), zlib.decompress(column[1])
+    planes = np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, -1)
+    return planes.T.copy().view(dtype).reshape(-1)

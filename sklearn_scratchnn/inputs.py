@@ -10,10 +10,8 @@ from sklearn.utils.validation import validate_data
 
 from ._compat import _check_sample_weight
 
-# X stays in any of these; all else that can be a number becomes float64.
-NUMBERS = [np.float64, np.float32, np.float16, np.bool_]
-NUMBERS += [f"{kind}int{bits}" for kind in ("", "u") for bits in (8, 16, 32, 64)]
-NUMBERS = [np.dtype(t) for t in NUMBERS]
+# X stays in any of these; all else that can be a number becomes the first, float64.
+NUMBERS = [np.dtype(code) for code in "dfe?" + np.typecodes["AllInteger"]]
 NOTHING_BUT_CLASSES = "biuU"  # kinds of dtype: truth values, whole numbers, texts
 
 

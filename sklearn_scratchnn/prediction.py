@@ -54,13 +54,12 @@ class Predictor:
             ws = workspace.head(stop - start)
             X = self._rows.block(start, stop)
             logits = self.network.forward(X, ws)
-            if math.isfinite(logits.sum()):
-                yield slice(start, stop), X, ws
-            elif self.dtype == np.float32:
-                yield from self._blocks_in_float64(start, stop, backward)
-            else:
+            if not math.isfinite(logits.sum()):
+                if self.dtype == np.float32:
+                    yield from self._blocks_in_float64(start, stop, backward)
+                    continue
                 self._check_finite(logits, start, stop)
-                yield slice(start, stop), X, ws
+            yield slice(start, stop), X, ws
 
     def _blocks_in_float64(self, start, stop, backward):
         wider = Predictor(*self._layers, self._X[start:stop], np.float64)

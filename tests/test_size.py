@@ -1,10 +1,13 @@
 """Small models: what a pickle holds after ``fit``."""
 
+import copy
 import pickle
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
+from sklearn.datasets import make_moons
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.optimizers import OPTIMIZERS
@@ -40,6 +43,35 @@ def test_a_pickle_holds_the_weights_once(wide, solver, early_stopping, protocol)
     model = network(solver, early_stopping=early_stopping).fit(X, y, **held_out)
     size = len(pickle.dumps(model, protocol))
     assert weight_bytes(model) <= size < 1.2 * weight_bytes(model) + 20_000
+
+
+@pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
+@pytest.mark.parametrize("hidden", [(3,), (100,)])
+def test_a_pickle_is_small_after_as_many_passes_as_a_solver_makes(solver, hidden):
+    """The curves are most of it, where the network is small."""
+    X, y = make_moons(200, noise=0.2, random_state=0)
+    given = {"hidden_layer_sizes": hidden, "activation": "tanh", "random_state": 0}
+    model = ScratchMLPClassifier(solver=solver, **given).fit(X, y)
+    assert len(pickle.dumps(model)) < 1.2 * weight_bytes(model) + 20_000
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_packed_curves_come_back_to_the_bit(wide, early_stopping):
+    X, y, held_out = wide
+    model = network("adam", early_stopping=early_stopping, max_iter=7)
+    model.fit(X, y, **held_out)
+    model.history_["loss"][2:5] = np.nan, np.inf, -5e-324
+    for twin in (pickle.loads(pickle.dumps(model)), copy.copy(model)):
+        assert vars(twin).keys() == vars(model).keys()
+        assert twin.history_.keys() == model.history_.keys()
+        for name, column in model.history_.items():
+            assert_array_equal(twin.history_[name], column, strict=True)
+        assert twin.loss_curve_ is twin.history_["loss"]
+        assert twin.validation_scores_ is twin.history_["validation_score"]
+        twin.history_["loss"][0] += 0
+    assert copy.copy(model).coefs_ is model.coefs_
+    model.loss_curve_ = [1.0]
+    assert pickle.loads(pickle.dumps(model)).loss_curve_ == [1.0]
 
 
 def test_float32_halves_it(wide):
