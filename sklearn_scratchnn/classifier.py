@@ -1,6 +1,5 @@
 """`ScratchMLPClassifier`: validate, encode, build the parts, run, expose the result."""
 
-import copy
 import warnings
 from contextlib import contextmanager
 
@@ -465,8 +464,6 @@ class ScratchMLPClassifier(
         with _unchanged_on_error(self):
             first = not hasattr(self, "coefs_")
             carried = dict(getattr(self, "_incremental", {}))
-            if carried:
-                carried["state"] = copy.deepcopy(carried["state"])
             X, y = check_X_y(self, X, y, reset=first)
             known = self._known_classes(y, classes)
             self._check_same_shape(known)

@@ -91,7 +91,7 @@ class Fit:
         state = self.training.solver.init(self.training.objective)
         if not self.carried:
             return state
-        carried = self.carried["state"]
+        carried = copy.deepcopy(self.carried["state"])
         same = self.carried.get("solver", self.plan.solver) == self.plan.solver
         if not same or carried["rule"].keys() != state["rule"].keys():
             carried |= {"rule": state["rule"], "rate_factor": 1.0}
@@ -318,8 +318,14 @@ class Fit:
         }
 
     def to_carry(self):
-        """Return what the next ``partial_fit`` goes on with."""
-        state, patience = {**self.state, "epoch": 0}, self.training.patience
+        """Return what the next ``partial_fit`` goes on with.
+
+        Of updates that were taken back, or that left infinite moments, nothing: with
+        these, every later call would diverge or stand still.
+        """
+        moments, patience = self.state["rule"].values(), self.training.patience
+        lost = self.training.taken_back or not all(np.isfinite(m).all() for m in moments)
+        state = {**(self._begin_or_go_on() if lost else self.state), "epoch": 0}
         carried = {
             "random_state": self.random_state,
             "state": state,

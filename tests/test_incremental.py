@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import learning_curve
 
 from sklearn_scratchnn import ScratchMLPClassifier
@@ -465,6 +466,38 @@ def test_an_interrupted_call_made_again_changes_no_bit(
         model.partial_fit(X, y)
     assert pickle.dumps(model) == before
     assert_same_bits(passes(model, X, y, 2), straight)
+
+
+# Divergence
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("lost", ["rate", "rows"])
+@pytest.mark.parametrize("n_before", [0, 3])
+def test_a_call_that_diverged_is_as_if_it_had_not_been(iris, solver, lost, n_before):
+    """Optimizer state included: a lower rate, or good rows, and it goes on."""
+    X, y = iris
+    given = {"shuffle": False, "standardize": False, "learning_rate": "invscaling"}
+    model = passes(network(solver, **given), X, y, n_before)
+    straight = passes(copy.deepcopy(model), X, y, 20)
+    rate, size = (1e30, 1.0) if lost == "rate" else (0.02, 1e200)
+    with pytest.warns(ConvergenceWarning, match="non-finite"):
+        passes(model.set_params(learning_rate_init=rate), X * size, y, 1)
+    model = through_pickle(model.set_params(learning_rate_init=0.02))
+    assert_same_bits(passes(model, X, y, 20), straight)
+    assert model.n_iter_ == n_before + 21
+
+
+@pytest.mark.parametrize("solver", ["adam", "adamw"])
+def test_moments_without_bounds_are_not_carried(iris, solver):
+    """A step over their root would be zero for ever, and nobody would be told."""
+    X, y = iris
+    model = passes(network(solver, standardize=False), X, y, 1)
+    passes(model, X * 1e22, y, 1)
+    before = model.coefs_[0].copy()
+    assert np.isfinite(model._incremental["state"]["rule"]["v"]).all()
+    assert (passes(model, X, y, 1).coefs_[0] != before).all()
 
 
 # What is refused
