@@ -111,6 +111,11 @@ def best_in_turn(functions, rounds, clock=perf_counter):
     return best
 
 
+def time_between(less, more):
+    """Return ``more - less`` seconds; NaN where noise outweighs what they measure."""
+    return more - less if more > less else math.nan
+
+
 def allocated_peak(function):
     """Return the most bytes that a call held at once, as tracemalloc counts them.
 

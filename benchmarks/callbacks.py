@@ -14,7 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
-from _common import best_in_turn, markdown, parse, report, timing_parser
+from _common import (
+    best_in_turn,
+    markdown,
+    parse,
+    report,
+    time_between,
+    timing_parser,
+)
 from _contenders import Shape, random_data
 from sklearn.exceptions import ConvergenceWarning
 
@@ -114,7 +121,7 @@ def measure(n_epochs, rounds, clock):
         best = best_in_turn(runs, rounds, clock)
     figures = {}
     for name in makers:
-        epoch = (best[name, 1 + n_epochs] - best[name, 1]) / n_epochs
+        epoch = time_between(best[name, 1], best[name, 1 + n_epochs]) / n_epochs
         figures[name] = {"epoch": 1e3 * epoch, "fit": 1e3 * (best[name, 1] - epoch)}
     set_up = figures[BARE]["fit"]
     for row in figures.values():

@@ -9,7 +9,15 @@ import warnings
 from functools import partial
 
 import numpy as np
-from _common import allocated_peak, best_in_turn, markdown, parse, report, timing_parser
+from _common import (
+    allocated_peak,
+    best_in_turn,
+    markdown,
+    parse,
+    report,
+    time_between,
+    timing_parser,
+)
 from _contenders import Shape, random_data
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -50,7 +58,8 @@ def measure(n_passes, rounds, clock):
     figures = {}
     for name, size in megabytes.items():
         first, last = (name, 1), (name, 1 + n_passes)
-        milliseconds = 1e3 * (best[last] - best[first]) / (passes[last] - passes[first])
+        milliseconds = 1e3 * time_between(best[first], best[last])
+        milliseconds /= passes[last] - passes[first]
         figures[name] = {"milliseconds": milliseconds, "megabytes": size}
     return figures
 

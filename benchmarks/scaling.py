@@ -6,7 +6,14 @@ time. Time is that of three epochs less that of one, halved, as in ``speed.py``.
 
 from dataclasses import replace
 
-from _common import best_in_turn, markdown, parse, report, timing_parser
+from _common import (
+    best_in_turn,
+    markdown,
+    parse,
+    report,
+    time_between,
+    timing_parser,
+)
 from _contenders import CONTENDERS, OURS, Shape, random_data
 
 BASE = Shape(10_000, 20, 2, (100,), 200, "float32")
@@ -38,7 +45,7 @@ def measure(shape, names, rounds, clock):
         runs[name, 3] = lambda train=train: train(1 + 2 * repeats)
     best = best_in_turn(runs, rounds, clock)
     return {
-        name: (best[name, 3] - best[name, 1]) / (2 * repeats)
+        name: time_between(best[name, 1], best[name, 3]) / (2 * repeats)
         for name, n_epochs in runs
         if n_epochs == 1
     }

@@ -9,7 +9,15 @@ import math
 import sys
 from time import perf_counter
 
-from _common import best_in_turn, geometric_mean, markdown, parse, report, timing_parser
+from _common import (
+    best_in_turn,
+    geometric_mean,
+    markdown,
+    parse,
+    report,
+    time_between,
+    timing_parser,
+)
 from _contenders import CONTENDERS, OURS, Shape, random_data
 
 SHAPES = (
@@ -67,7 +75,9 @@ def microseconds(trainers, shape, rounds, budget, clock=perf_counter):
         runs[name, "more"] = lambda train=train: train(1 + epochs)
     best = best_in_turn(runs, rounds, clock)
     scale = 1e6 / (epochs * shape.updates)
-    return {n: (best[n, "more"] - best[n, "one"]) * scale for n in trainers}
+    return {
+        n: scale * time_between(best[n, "one"], best[n, "more"]) for n in trainers
+    }
 
 
 def all_ratios(times):
