@@ -11,6 +11,9 @@ worse than the best by `AS_GOOD` standard errors the strongest is taken (Breiman
 1984, sec. 3.4.3). From its parameters, training goes on with all rows.
 """
 
+from operator import attrgetter
+from typing import NamedTuple
+
 import numpy as np
 
 from .solvers import Answer
@@ -26,8 +29,16 @@ DEAD = 1e-4  # of the squared norm
 MIN_ROWS = 100
 
 
-def choose_alpha(objective, held_out, solver, total_weight):
-    """Walk down the path; leave the chosen strength's parameters in ``objective``.
+class _Tried(NamedTuple):
+    """What a strength came to: held-out losses, their mean, the parameters."""
+
+    losses: np.ndarray
+    mean: float
+    theta: np.ndarray
+
+
+class AlphaPath:
+    """The strengths tried so far, and what the network was under each.
 
     Parameters
     ----------
@@ -36,22 +47,20 @@ def choose_alpha(objective, held_out, solver, total_weight):
     held_out : Objective
         Of the same network, over the held-out rows.
     solver : Solver
-        Run anew for each strength, `PASSES` long.
+        Each of whose passes goes down. Run anew for each strength, `PASSES` long.
     total_weight : float
         Sum of the sample weights of ``objective``.
 
-    Returns
-    -------
+    Attributes
+    ----------
     alpha : float
         The chosen strength.
-    path : dict of ndarray
-        "alpha" and "validation_loss" of each strength that was tried.
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.alpha_path import choose_alpha
+    >>> from sklearn_scratchnn.alpha_path import AlphaPath
     >>> from sklearn_scratchnn.assembly import make_network, make_objective
     >>> from sklearn_scratchnn.inputs import make_sample
     >>> from sklearn_scratchnn.parameters import ParameterVector
@@ -64,31 +73,78 @@ def choose_alpha(objective, held_out, solver, total_weight):
     ...     make_objective(network, layers, sample.only(rows), None)
     ...     for rows in np.split(np.random.RandomState(0).permutation(150), [100]))
     >>> solver = LBFGS(max_iter=10, max_fun=1000, tol=1e-4)
-    >>> alpha, path = choose_alpha(trained, held_out, solver, total_weight=100.0)
-    >>> alpha in path["alpha"]
+    >>> path = AlphaPath(trained, held_out, solver, total_weight=100.0)
+    >>> path.walk()
+    >>> path.alpha in path.table()["alpha"]
     True
     """
-    losses, thetas, first = [], [], objective.theta.copy()
-    alphas = [a for a in ALPHAS if a <= PER_ROW * total_weight] or ALPHAS[-1:]
-    for alpha in alphas:
-        if thetas:
-            _part_units(objective, first)
-        objective.penalty = alpha / total_weight
-        solver.run(objective, solver.init(objective), _go_on)
-        losses.append(held_out.row_losses())
-        thetas.append(objective.theta.copy())
-        best = min(losses, key=held_out.mean)
-        if _standard_errors(losses[-1], best, held_out) > ENOUGH_WORSE:
-            break
-    chosen = next(
-        i
-        for i, rows in enumerate(losses)
-        if _standard_errors(rows, best, held_out) <= AS_GOOD
-    )
-    np.copyto(objective.theta, thetas[chosen])
-    means = [held_out.mean(rows) for rows in losses]
-    path = {"alpha": np.array(alphas[: len(means)]), "validation_loss": np.array(means)}
-    return alphas[chosen], path
+
+    def __init__(self, objective, held_out, solver, total_weight):
+        self.objective, self.held_out = objective, held_out
+        self.solver, self.total_weight = solver, total_weight
+        self._alphas = [a for a in ALPHAS if a <= PER_ROW * total_weight] or ALPHAS[-1:]
+        self.alpha = self._alphas[0]
+        self._tried = []
+        self._latest = objective.theta.copy()
+
+    def walk(self):
+        """Try the strengths; leave the chosen one's parameters in ``objective``.
+
+        A KeyboardInterrupt leaves those of the strengths that were tried to their end;
+        before the first of these, the parameters of the latest pass.
+        """
+        try:
+            self._walk()
+        finally:
+            theta = self._latest
+            if self._tried:
+                i = self._chosen()
+                self.alpha, theta = self._alphas[i], self._tried[i].theta
+            np.copyto(self.objective.theta, theta)
+
+    def _walk(self):
+        objective, first = self.objective, self.objective.theta.copy()
+        for alpha in self._alphas:
+            if self._tried:
+                _part_units(objective, first)
+            objective.penalty = alpha / self.total_weight
+            self.solver.run(objective, self.solver.init(objective), self._on_epoch)
+            losses = self.held_out.row_losses()
+            mean = self.held_out.mean(losses)
+            self._tried.append(_Tried(losses, mean, objective.theta.copy()))
+            if self._standard_errors(losses) > ENOUGH_WORSE:
+                break
+
+    def _on_epoch(self, loss, rate, gradient_norm):
+        np.copyto(self._latest, self.objective.theta)
+        return Answer.GO_ON
+
+    def _chosen(self):
+        """Return the index of the strongest that is as good as the best."""
+        return next(
+            i
+            for i, tried in enumerate(self._tried)
+            if self._standard_errors(tried.losses) <= AS_GOOD
+        )
+
+    def _standard_errors(self, losses):
+        """Return how much worse than the best they are, in paired standard errors."""
+        excess = losses - min(self._tried, key=attrgetter("mean")).losses
+        mean = self.held_out.mean(excess)
+        variance = self.held_out.mean(np.square(excess - mean))
+        return mean / np.sqrt(variance / len(excess)) if variance > 0 else 0.0
+
+    def table(self):
+        """Return "alpha" and "validation_loss" of each strength tried to its end.
+
+        Returns
+        -------
+        dict of ndarray
+            Of equal lengths.
+        """
+        means = [tried.mean for tried in self._tried]
+        alphas = self._alphas[: len(means)]
+        return {"alpha": np.array(alphas), "validation_loss": np.array(means)}
 
 
 def _part_units(objective, first):
@@ -99,15 +155,3 @@ def _part_units(objective, first):
         np.copyto(objective.theta, first)
     else:
         objective.theta += STIR * first
-
-
-def _go_on(loss, rate, gradient_norm):
-    return Answer.GO_ON
-
-
-def _standard_errors(rows, best, held_out):
-    """Return how much worse than the best losses are, in paired standard errors."""
-    excess = rows - best
-    mean = held_out.mean(excess)
-    variance = held_out.mean(np.square(excess - mean))
-    return mean / np.sqrt(variance / len(excess)) if variance > 0 else 0.0

@@ -462,8 +462,10 @@ class ScratchMLPClassifier(
                     "and cannot know how many are to come."
                 )
         with _unchanged_on_error(self):
-            first = not hasattr(self, "coefs_")
             carried = dict(getattr(self, "_incremental", {}))
+            # After an interruption of the first call the next one is the first again.
+            interrupted = hasattr(self, "_incremental") and not carried
+            first = interrupted or not hasattr(self, "coefs_")
             X, y = check_X_y(self, X, y, reset=first)
             known = self._known_classes(y, classes)
             self._check_same_shape(known)
@@ -584,10 +586,12 @@ class ScratchMLPClassifier(
             if tasks:
                 tasks.end()
         except KeyboardInterrupt:
-            # In partial_fit, and before the first pass, an earlier model stands.
-            learnt = fit.training.history and not fit.carried
-            if learnt or not hasattr(self, "coefs_"):
+            # In partial_fit, and where nothing was learnt, an earlier model stands.
+            learnt = fit.learnt and not fit.carried
+            if learnt or not (hasattr(self, "coefs_") or fit.plan.alpha is None):
                 vars(self).update(fit.attributes(fit.parameters.theta))
+                if fit.carried is not None:
+                    self._incremental = {}
             raise
         finally:
             vars(self).pop("_training_snapshot", None)

@@ -9,7 +9,7 @@ from numbers import Real
 import numpy as np
 
 from ._compat import has_callbacks, takes_weights
-from .alpha_path import HELD_OUT, PASSES, choose_alpha
+from .alpha_path import HELD_OUT, PASSES, AlphaPath
 from .assembly import (
     Dropout,
     activation_names,
@@ -213,14 +213,17 @@ class Fit:
         if held_out is None:
             sample, held_out = split(sample, HELD_OUT, self.random_state)
         plan = replace(self.plan, max_iter=PASSES)
+        path = AlphaPath(
+            self._make_objective(sample),
+            self._make_objective(held_out),
+            make_solver(plan, self.params, self.random_state),
+            sample.total_weight,
+        )
         with np.errstate(all="ignore"):
-            alpha, path = choose_alpha(
-                self._make_objective(sample),
-                self._make_objective(held_out),
-                make_solver(plan, self.params, self.random_state),
-                sample.total_weight,
-            )
-        self._set_alpha(alpha, path)
+            try:
+                path.walk()
+            finally:
+                self._set_alpha(path.alpha, path.table())
 
     def _set_alpha(self, alpha, path):
         self.plan, self.alpha_path = replace(self.plan, alpha=alpha), path
@@ -260,6 +263,12 @@ class Fit:
             return loss, _as_score(scorer(fitted, X, y, **weighted), scoring)
 
         return validation
+
+    @property
+    def learnt(self):
+        """Whether a pass was finished, or a strength of the penalty tried."""
+        tried = self.alpha_path is not None and len(self.alpha_path["alpha"]) > 0
+        return tried or len(self.training.history) > 0
 
     def run(self, observe=None):
         """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
@@ -323,8 +332,9 @@ class Fit:
         Of updates that were taken back, or that left infinite moments, nothing: with
         these, every later call would diverge or stand still.
         """
-        moments, patience = self.state["rule"].values(), self.training.patience
-        lost = self.training.taken_back or not all(np.isfinite(m).all() for m in moments)
+        patience, moments = self.training.patience, self.state["rule"].values()
+        whole = all(np.isfinite(moment).all() for moment in moments)
+        lost = self.training.taken_back or not whole
         state = {**(self._begin_or_go_on() if lost else self.state), "epoch": 0}
         carried = {
             "random_state": self.random_state,

@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import make_scorer
+from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier
@@ -470,13 +470,53 @@ def test_an_interruption_within_the_first_pass_leaves_the_earlier_model(
     assert vars(model) == before
 
 
-def test_an_interruption_while_alpha_is_chosen(moons, monkeypatch):
-    model = ScratchMLPClassifier(5, solver="lbfgs", random_state=0)
+def interrupted_on_the_path(model, moons, monkeypatch, n):
+    """Fit; interrupt at the n-th evaluation of the loss."""
     with monkeypatch.context() as patch:
-        Interrupt(patch, Network, "backward", 8)
+        Interrupt(patch, Network, "value_and_gradient", n)
         with pytest.raises(KeyboardInterrupt):
             model.fit(*moons)
-    assert_whole(model, moons[0])
+    return model
+
+
+def test_an_interruption_while_alpha_is_chosen_leaves_the_best_so_far(
+    moons, monkeypatch
+):
+    """Of the strengths that were tried to their end; before, the latest pass."""
+    new, left = ScratchMLPClassifier(5, random_state=0), {}
+    for n in range(1, 60, 3):
+        model = interrupted_on_the_path(clone(new), moons, monkeypatch, n)
+        if model.n_iter_:
+            break
+        assert_whole(model, moons[0])
+        tried = model.alpha_path_["alpha"].tolist()
+        assert model.alpha_ in (tried or [10.0])
+        loss = log_loss(moons[1], model.predict_proba(moons[0]))
+        left.setdefault(len(tried), []).append(loss)
+    start, *_, latest = left.pop(0)
+    assert latest < start
+    assert left.keys() >= {1, 2}
+    assert all(len(set(losses)) == 1 and losses[0] < start for losses in left.values())
+
+
+def test_an_interruption_of_the_first_strength_leaves_an_earlier_model(
+    moons, monkeypatch
+):
+    model = ScratchMLPClassifier(5, random_state=0).fit(*moons)
+    before = vars(model).copy()
+    assert vars(interrupted_on_the_path(model, moons, monkeypatch, 2)) == before
+    interrupted_on_the_path(model, moons, monkeypatch, 40)
+    assert model.n_iter_ == 0
+    assert len(model.alpha_path_["alpha"]) > 0
+
+
+def test_an_interruption_before_anything_was_tried_changes_nothing(moons, monkeypatch):
+    model = ScratchMLPClassifier(5, random_state=0)
+    before = vars(model).copy()
+    Interrupt(monkeypatch, Fit, "_choose_alpha", 1)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*moons)
+    assert vars(model) == before
 
 
 def test_after_an_interruption_the_model_can_be_fitted_again(moons, monkeypatch):
