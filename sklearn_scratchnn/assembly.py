@@ -12,7 +12,7 @@ from .curvature import max_parameters
 from .losses import LOSSES
 from .network import Network
 from .objective import Objective
-from .optimizers import OPTIMIZERS
+from .optimizers import OPTIMIZERS, AdamW
 from .rows import DenseRows, SparseRows, Subset, Targets
 from .schedules import SCHEDULES
 from .solvers import SOLVERS
@@ -276,6 +276,12 @@ def check_combination(params, plan):
         raise ValueError(
             f"alpha={params.alpha} has no use under solver='adamw', whose regulariser "
             "is weight_decay. Leave alpha at its default."
+        )
+    if plan.solver != "adamw" and params.weight_decay not in (0, AdamW.weight_decay):
+        raise ValueError(
+            f"weight_decay={params.weight_decay} has no use under solver="
+            f"{plan.solver!r}, whose regulariser is alpha. Leave weight_decay at its "
+            "default, or choose solver='adamw'."
         )
 
 

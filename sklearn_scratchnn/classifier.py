@@ -118,7 +118,8 @@ class ScratchMLPClassifier(
         ``validation_fraction`` of X. "auto" is True where ``X_val`` is given.
 
     validation_fraction : float in [0, 1), default=0.1
-        Share of the rows held out by ``early_stopping=True``; stratified.
+        Share of the rows held out by ``early_stopping=True``; stratified, with at least
+        a row of each class.
 
     beta_1 : float in [0, 1), default=0.9
         Decay of Adam's first moment.
@@ -153,7 +154,8 @@ class ScratchMLPClassifier(
         gradients are noisier than its rounding, and float64 in the others.
 
     class_weight : dict, "balanced" or None, default=None
-        Factors on the sample weights; "balanced" gives all classes the same sum.
+        Factors on the weights of X's rows; "balanced" gives all classes the same sum.
+        They count for rows that `fit` holds out of X, and not for ``X_val``.
 
     dropout : float in [0, 1), default=0.0
         Share of the hidden units that each batch switches off in training. Not for
@@ -166,7 +168,7 @@ class ScratchMLPClassifier(
         Longer gradients are shortened to it. Not for "lbfgs" and "gauss_newton".
 
     weight_decay : float, default=0.01
-        Decoupled decay of "adamw" per unit of learning rate.
+        Decoupled decay of "adamw" per unit of learning rate; not for the others.
 
     warmup_fraction : float in [0, 1), default=0.05
         Of "cosine".
@@ -180,8 +182,8 @@ class ScratchMLPClassifier(
         Class labels; for several labels a row, the numbers of the columns of y.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights, for raw inputs: float32 where X is (and none is above 1e18), else
-        float64.
+        Weights, for raw inputs: float32 where X is (and none is above 1e18, nor a
+        column far from 0 for its spread), else float64.
 
     intercepts_ : list of ndarray of shape (fan_out,)
         Biases.

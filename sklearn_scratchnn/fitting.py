@@ -30,6 +30,7 @@ from .threads import blas_threads
 from .training import Training
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
+MOST_OFFSET_IN_FLOAT32 = 1e4  # its rounding is some 1e-3 there, and units bend at 1
 UNWEIGHTED = (
     "scoring={!r} takes no sample_weight: it judges the validation rows as if they "
     "counted alike. Name a scorer that takes weights, or 'loss'."
@@ -381,17 +382,21 @@ class Fit:
         """Return new arrays of the layers for raw inputs.
 
         They are float32 where X is, unless columns are so small, or weights so large,
-        that a product of two would leave its range.
+        that a product of two would leave its range, or columns are so far from 0 that
+        the rounding of what their mean adds would show.
         """
         layers = ParameterVector(self.layer_sizes, theta.dtype)
         np.copyto(layers.theta, theta)
         coefs, intercepts = list(layers.weights), list(layers.biases)
+        offset = 0.0
         if self.standardizer is not None:
             coefs[0], intercepts[0] = self.standardizer.fold(coefs[0], intercepts[0])
+            offset = (np.abs(self.standardizer.mean) @ np.abs(coefs[0])).max()
         largest = max(np.abs(a).max() for a in coefs + intercepts)
+        fits = largest <= MOST_IN_FLOAT32 and offset <= MOST_OFFSET_IN_FLOAT32
         dtype = self.sample.X.dtype
         narrow = dtype.kind == "f" and dtype.itemsize <= 4
-        raw = np.float32 if narrow and largest <= MOST_IN_FLOAT32 else np.float64
+        raw = np.float32 if narrow and fits else np.float64
         return [W.astype(raw) for W in coefs], [b.astype(raw) for b in intercepts]
 
     def _present_loss(self):

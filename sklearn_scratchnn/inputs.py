@@ -1,5 +1,6 @@
 """What the caller hands in, checked and encoded; all errors name the argument."""
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -343,16 +344,27 @@ def _given_factors(class_weight, classes):
 def split(sample, fraction, random_state):
     """Return training and validation parts, stratified by the one label of each row.
 
-    Where rows have several labels, they are drawn at random.
+    Each class has a row in both parts, also where ``fraction`` alone would be too few
+    or too many for that; a class of one row is trained on. Where rows have several
+    labels, they are drawn at random.
     """
     from sklearn.model_selection import train_test_split
 
     rows = np.arange(sample.X.shape[0]) if sample.subset is None else sample.subset
-    stratify = sample.codes[rows] if sample.codes.ndim == 1 else None
+    drawn, alone, strata, size = rows, rows[:0], None, fraction
+    if sample.codes.ndim == 1 and fraction > 0:
+        strata = sample.codes[rows]
+        counts = np.bincount(strata)
+        if (counts == 1).any():
+            is_alone = counts[strata] == 1
+            drawn, alone, strata = rows[~is_alone], rows[is_alone], strata[~is_alone]
+        n, n_classes = len(drawn), np.count_nonzero(counts > 1)
+        size = max(min(math.ceil(fraction * n), n - n_classes), n_classes)
     try:
         train, held_out = train_test_split(
-            rows, test_size=fraction, random_state=random_state, stratify=stratify
+            drawn, test_size=size, random_state=random_state, stratify=strata
         )
+        train = np.concatenate([train, alone])
     except ValueError as error:
         raise ValueError(
             f"early_stopping sets validation_fraction={fraction} of {len(rows)} rows "

@@ -165,6 +165,46 @@ def test_the_split_is_stratified_for_any_number_of_classes(n_classes, monkeypatc
     assert_allclose(shares, 0.25, atol=0.03)
 
 
+def held_out_of(X, y, fraction):
+    """Return the labels of the rows that a fit sets aside."""
+    seen = []
+
+    def scorer(estimator, X_val, y_val):
+        seen.append(y_val)
+        return 0.0
+
+    model = network(early_stopping=True, scoring=scorer, max_iter=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.set_params(validation_fraction=fraction).fit(X, y)
+    return seen[0]
+
+
+@pytest.mark.parametrize("fraction", [0.05, 0.9])
+@pytest.mark.parametrize("n_each", [2, 3, 5])
+def test_each_of_many_classes_is_on_both_sides(fraction, n_each):
+    """Where a share of the rows has not one for every class, or leaves too few."""
+    y = np.repeat(np.arange(50), n_each)
+    X = np.random.RandomState(0).randn(len(y), 3)
+    counts = np.bincount(held_out_of(X, y, fraction), minlength=50)
+    if fraction == 0.05:
+        assert (counts == 1).all()
+    else:
+        assert (counts == n_each - 1).all()
+
+
+def test_a_class_of_one_row_is_trained_on():
+    y = np.r_[np.arange(60) % 3, 7, 8]
+    X = np.random.RandomState(0).randn(len(y), 3)
+    held_out = held_out_of(X, y, 0.1)
+    assert_array_equal(np.bincount(held_out, minlength=9), [2, 2, 2, 0, 0, 0, 0, 0, 0])
+
+
+def test_classes_of_one_row_each_cannot_be_split():
+    with pytest.raises(ValueError, match="validation_fraction=0.1 of 5 rows"):
+        held_out_of(np.eye(5), np.arange(5), 0.1)
+
+
 def test_rows_of_weight_zero_are_not_set_aside(noisy):
     X, y, _ = noisy
     weights = (np.arange(len(y)) % 2).astype(float)

@@ -286,6 +286,19 @@ def test_outputs_that_leave_the_range_of_float32_come_in_float64(counts):
         assert np.isfinite(model.predict_log_proba(rows)).all()
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4, 1e6])
+@pytest.mark.parametrize("kind", [np.asarray, sparse.csr_matrix])
+def test_columns_far_from_zero_lose_no_digits_in_float32(counts, offset, kind):
+    """The mean's share of a unit's input goes away again, and leaves its rounding."""
+    X, y = np.float32(counts[0] + offset), counts[1]
+    model = fitted(kind(X), y, solver="lbfgs", alpha=0.1)
+    wide = fitted(kind(X.astype(float)), y, solver="lbfgs", alpha=0.1)
+    narrow = np.float32 if offset < 1e4 else np.float64
+    assert {a.dtype for a in model.coefs_ + model.intercepts_} == {np.dtype(narrow)}
+    probabilities = model.predict_proba(kind(X))
+    assert_allclose(probabilities, wide.predict_proba(kind(X)), atol=2e-3)
+
+
 @pytest.mark.parametrize(
     "method", ["predict", "predict_proba", "decision_function", "input_gradients"]
 )
@@ -612,7 +625,7 @@ def test_bad_parameters_are_named_and_change_nothing(counts, name, value, solver
 def test_too_few_rows_to_split_are_named(counts):
     X, y = counts
     with pytest.raises(ValueError, match="early_stopping .*validation_fraction=0.1"):
-        fitted(X[:6], y[:6] * 0 + np.arange(6) % 3, early_stopping=True)
+        fitted(X[:6], np.arange(6), early_stopping=True)
 
 
 # A model that is not fitted

@@ -174,6 +174,8 @@ def parameters(draw):
     names = st.sets(st.sampled_from(sorted(others)), min_size=2, max_size=8)
     for name in sorted(draw(names)):
         chosen[name] = draw(others[name])
+    if chosen.get("weight_decay"):
+        chosen["solver"] = "adamw"
     return chosen
 
 

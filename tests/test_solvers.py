@@ -1,10 +1,13 @@
 """Every solver keeps the contract of `Solver.run`; the article's minimum; refusals."""
 
+import warnings
+
 import numpy as np
 import pytest
 import scipy.optimize
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_moons
+from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn import solvers as solvers_module
@@ -346,6 +349,16 @@ def test_auto_comes_to_a_solver_that_keeps_the_schedule(moons, schedule):
 def test_adamw_refuses_a_penalty(moons):
     with pytest.raises(ValueError, match="alpha=0.5 .*weight_decay"):
         ScratchMLPClassifier(3, solver="adamw", alpha=0.5).fit(*moons)
+
+
+@pytest.mark.parametrize("solver", ["auto", *(s for s in SOLVERS if s != "adamw")])
+def test_other_solvers_refuse_a_weight_decay(moons, solver):
+    model = ScratchMLPClassifier(3, "tanh", solver=solver, weight_decay=0.5)
+    with pytest.raises(ValueError, match="weight_decay=0.5 has no use .*alpha"):
+        model.fit(*moons)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.set_params(weight_decay=0, max_iter=2).fit(*moons)
 
 
 def test_gauss_newton_survives_a_matrix_that_rounding_leaves_singular(
