@@ -9,6 +9,7 @@ import math
 import sys
 from time import perf_counter
 
+import numpy as np
 from _common import (
     best_in_turn,
     geometric_mean,
@@ -96,7 +97,7 @@ def summarise(ratios):
         values = dict(by_shape)
         if name.startswith("JAX") and len(values) > 1:
             values.pop(str(TINY_BATCH), None)
-        mean, least = geometric_mean(values.values()), min(by_shape.values())
+        mean, least = geometric_mean(values.values()), np.min([*by_shape.values()])
         if name == "products alone":
             largest = 1 / least
             rows.append(

@@ -38,23 +38,25 @@ class _Tried(NamedTuple):
 
 
 class AlphaPath:
-    """The strengths tried so far, and what the network was under each.
+    """A walk from strong penalties to weak ones, and what was found on the way.
 
     Parameters
     ----------
     objective : Objective
-        Over the rows that are not held out; its penalty is changed.
+        Over the rows that are not held out; its penalty and parameters are changed.
     held_out : Objective
         Of the same network, over the held-out rows.
     solver : Solver
-        Each of whose passes goes down. Run anew for each strength, `PASSES` long.
+        Run anew for each strength. None of its passes may raise the loss.
     total_weight : float
         Sum of the sample weights of ``objective``.
 
     Attributes
     ----------
+    objective, held_out, solver, total_weight
+        As given.
     alpha : float
-        The chosen strength.
+        The chosen strength; before the first was tried to its end, that one.
 
     Examples
     --------
@@ -90,8 +92,8 @@ class AlphaPath:
     def walk(self):
         """Try the strengths; leave the chosen one's parameters in ``objective``.
 
-        A KeyboardInterrupt leaves those of the strengths that were tried to their end;
-        before the first of these, the parameters of the latest pass.
+        So does a KeyboardInterrupt: it chooses among those tried to their end. Before
+        the first of these it leaves the parameters of the latest pass.
         """
         try:
             self._walk()

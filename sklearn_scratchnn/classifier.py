@@ -415,7 +415,8 @@ class ScratchMLPClassifier(
             fit = Fit(self, sample, classes, random_state, held_out, start)
             if snapshot:
                 fit.restore(snapshot)
-            vars(self).pop("_incremental", None)
+            for left_by_partial_fit in ("_incremental", "_interrupted"):
+                vars(self).pop(left_by_partial_fit, None)
             self._train(fit, X, y, sample_weight)
         return self
 
@@ -464,10 +465,10 @@ class ScratchMLPClassifier(
                     "and cannot know how many are to come."
                 )
         with _unchanged_on_error(self):
+            for name in vars(self).pop("_interrupted", ()):
+                delattr(self, name)
+            first = not hasattr(self, "coefs_")
             carried = dict(getattr(self, "_incremental", {}))
-            # After an interruption of the first call the next one is the first again.
-            interrupted = hasattr(self, "_incremental") and not carried
-            first = interrupted or not hasattr(self, "coefs_")
             X, y = check_X_y(self, X, y, reset=first)
             known = self._known_classes(y, classes)
             self._check_same_shape(known)
@@ -483,7 +484,9 @@ class ScratchMLPClassifier(
         return self
 
     def _fitted_start(self):
-        return self.coefs_, self.intercepts_, self.alpha_
+        """Return the fitted layers and alpha, None where it was still being chosen."""
+        undecided = self.n_iter_ == 0 and self.alpha_path_ is not None
+        return self.coefs_, self.intercepts_, None if undecided else self.alpha_
 
     def _check_stochastic(self):
         if self.solver not in OPTIMIZERS and self.solver != "auto":
@@ -588,17 +591,29 @@ class ScratchMLPClassifier(
             if tasks:
                 tasks.end()
         except KeyboardInterrupt:
-            # In partial_fit, and where nothing was learnt, an earlier model stands.
-            learnt = fit.learnt and not fit.carried
-            if learnt or not (hasattr(self, "coefs_") or fit.plan.alpha is None):
-                vars(self).update(fit.attributes(fit.parameters.theta))
-                if fit.carried is not None:
-                    self._incremental = {}
+            self._keep_what_was_learnt(fit)
             raise
         finally:
             vars(self).pop("_training_snapshot", None)
         vars(self).update(fit.attributes(fit.parameters.theta))
         warn_about(fit)
+
+    def _keep_what_was_learnt(self, fit):
+        """Set the attributes of an interrupted fit, unless an earlier model stands.
+
+        It does in `partial_fit`, and before the first pass. Without one, an interrupted
+        first call of `partial_fit` leaves the names of what it set, for the next call,
+        which begins anew: the same calls then give the same weights.
+        """
+        incremental = fit.carried is not None
+        if hasattr(self, "coefs_") and (incremental or not fit.training.history):
+            return
+        if fit.plan.alpha is None:  # not even the first strength was tried
+            return
+        attributes = fit.attributes(fit.parameters.theta)
+        vars(self).update(attributes)
+        if incremental:
+            self._interrupted = tuple(attributes)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

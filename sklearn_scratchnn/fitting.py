@@ -30,10 +30,16 @@ from .threads import blas_threads
 from .training import Training
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
-MOST_OFFSET_IN_FLOAT32 = 1e4  # its rounding is some 1e-3 there, and units bend at 1
+# Of |mean| |W|, which a unit's bias takes away again: what is left has the rounding of
+# both, some 1e-3, where units bend at 1.
+MOST_OFFSET_IN_FLOAT32 = 1e4
 UNWEIGHTED = (
     "scoring={!r} takes no sample_weight: it judges the validation rows as if they "
     "counted alike. Name a scorer that takes weights, or 'loss'."
+)
+UNJUDGED = (
+    "scoring={!r} cannot judge the validation rows: {} Some scores need a row of every "
+    "class; scoring='loss' does not."
 )
 
 
@@ -51,7 +57,8 @@ class Fit:
     held_out : Sample or None
         From ``X_val`` and ``y_val``.
     start : tuple of (coefs, intercepts, alpha) or None
-        Fitted layers to start from, for raw inputs, and the penalty they had.
+        Fitted layers to start from, for raw inputs, and the penalty they had; None
+        where that is still to be chosen.
     carried : dict or None
         What an earlier ``partial_fit`` left, empty at its first call; None in ``fit``.
     """
@@ -116,18 +123,21 @@ class Fit:
             n_parameters,
             validated=held_out is not None,
             incremental=self.carried is not None,
-            pathless=self.start is not None or sample.rarest_class() < 3,
+            pathless=self._earlier_strength() is not None or sample.rarest_class() < 3,
         )
         check_combination(self.params, plan)
         if plan.solver == "gauss_newton":
             check_curvature(n_parameters, self.activations, loss)
-        if self.start is not None and self.params.alpha == "auto":
+        if self._earlier_strength() is not None and self.params.alpha == "auto":
             return replace(plan, alpha=self._earlier_alpha(plan, sample.n_samples))
         return plan
 
+    def _earlier_strength(self):
+        return None if self.start is None else self.start[2]
+
     def _earlier_alpha(self, plan, n_samples):
         """Return the penalty that the fitted layers had, in ``partial_fit`` per row."""
-        alpha = self.start[2]
+        alpha = self._earlier_strength()
         if self.carried is None:
             return alpha
         if "alpha_per_row" in self.carried:
@@ -261,15 +271,13 @@ class Fit:
                 return loss, np.nan
             fitted = self.fitted_copy(self.parameters.theta)
             vars(fitted).pop("feature_names_in_", None)  # X is an array by now
-            return loss, _as_score(scorer(fitted, X, y, **weighted), scoring)
+            try:
+                score = scorer(fitted, X, y, **weighted)
+            except ValueError as error:
+                raise ValueError(UNJUDGED.format(scoring, error)) from error
+            return loss, _as_score(score, scoring)
 
         return validation
-
-    @property
-    def learnt(self):
-        """Whether a pass was finished, or a strength of the penalty tried."""
-        tried = self.alpha_path is not None and len(self.alpha_path["alpha"]) > 0
-        return tried or len(self.training.history) > 0
 
     def run(self, observe=None):
         """Train; a KeyboardInterrupt goes on after the best parameters were kept."""
@@ -330,13 +338,16 @@ class Fit:
     def to_carry(self):
         """Return what the next ``partial_fit`` goes on with.
 
-        Of updates that were taken back, or that left infinite moments, nothing: with
-        these, every later call would diverge or stand still.
+        After a call that diverged that is what this one went on with: from infinite
+        moments every later call would diverge too, or stand still.
         """
-        patience, moments = self.training.patience, self.state["rule"].values()
-        whole = all(np.isfinite(moment).all() for moment in moments)
-        lost = self.training.taken_back or not whole
-        state = {**(self._begin_or_go_on() if lost else self.state), "epoch": 0}
+        training, state, patience = self.training, self.state, self.training.patience
+        finite = all(np.isfinite(entry).all() for entry in state["rule"].values())
+        if training.result() is not training.theta or not finite:
+            if self.carried:
+                return self.carried
+            state = training.solver.init(training.objective)
+        state = {**state, "epoch": 0}
         carried = {
             "random_state": self.random_state,
             "state": state,

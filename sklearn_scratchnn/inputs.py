@@ -344,27 +344,15 @@ def _given_factors(class_weight, classes):
 def split(sample, fraction, random_state):
     """Return training and validation parts, stratified by the one label of each row.
 
-    Each class has a row in both parts, also where ``fraction`` alone would be too few
-    or too many for that; a class of one row is trained on. Where rows have several
-    labels, they are drawn at random.
+    Each class has a row in both parts, also where its share would be none; a class of
+    one row is trained on. Where rows have several labels, they are drawn at random.
     """
-    from sklearn.model_selection import train_test_split
-
     rows = np.arange(sample.X.shape[0]) if sample.subset is None else sample.subset
-    drawn, alone, strata, size = rows, rows[:0], None, fraction
-    if sample.codes.ndim == 1 and fraction > 0:
-        strata = sample.codes[rows]
-        counts = np.bincount(strata)
-        if (counts == 1).any():
-            is_alone = counts[strata] == 1
-            drawn, alone, strata = rows[~is_alone], rows[is_alone], strata[~is_alone]
-        n, n_classes = len(drawn), np.count_nonzero(counts > 1)
-        size = max(min(math.ceil(fraction * n), n - n_classes), n_classes)
     try:
-        train, held_out = train_test_split(
-            drawn, test_size=size, random_state=random_state, stratify=strata
-        )
-        train = np.concatenate([train, alone])
+        if sample.codes.ndim == 1:
+            train, held_out = _stratified(rows, sample.codes, fraction, random_state)
+        else:
+            train, held_out = _drawn(rows, fraction, random_state)
     except ValueError as error:
         raise ValueError(
             f"early_stopping sets validation_fraction={fraction} of {len(rows)} rows "
@@ -372,3 +360,40 @@ def split(sample, fraction, random_state):
             "validation_fraction, X_val and y_val, or early_stopping=False."
         ) from error
     return sample.only(np.sort(train)), sample.only(np.sort(held_out))
+
+
+def _drawn(rows, size, random_state, codes=None):
+    from sklearn.model_selection import train_test_split
+
+    return train_test_split(
+        rows, test_size=size, random_state=random_state, stratify=codes
+    )
+
+
+def _stratified(rows, codes, fraction, random_state):
+    """Return scikit-learn's stratified split, where need be with more rows moved."""
+    counts = np.bincount(codes[rows])
+    n_classes = np.count_nonzero(counts > 1)
+    if n_classes == 0:
+        raise ValueError("every class has one row only.")
+    alone = rows[:0]
+    if (counts == 1).any():
+        is_alone = counts[codes[rows]] == 1
+        rows, alone = rows[~is_alone], rows[is_alone]
+    size = fraction
+    if fraction > 0:  # scikit-learn wants as many rows as classes on both sides
+        most = len(rows) - n_classes
+        size = max(n_classes, min(most, math.ceil(fraction * len(rows))))
+    train, held_out = _drawn(rows, size, random_state, codes[rows])
+    held_out, train = _with_each_class(held_out, train, codes, len(counts))
+    train, held_out = _with_each_class(train, held_out, codes, len(counts))
+    return np.concatenate([train, alone]), held_out
+
+
+def _with_each_class(part, other, codes, n_codes):
+    """Return both after a row of each class that the first lacks was moved there."""
+    lacks = np.bincount(codes[part], minlength=n_codes) == 0
+    candidates = np.flatnonzero(lacks[codes[other]])
+    _, first = np.unique(codes[other[candidates]], return_index=True)
+    moved = candidates[first]
+    return np.concatenate([part, other[moved]]), np.delete(other, moved)

@@ -18,7 +18,7 @@ from .curvature import curvature
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
-LBFGS_PAIRS = 20  # of SciPy's 10, small networks need half as many passes again
+LBFGS_PAIRS = 20  # with SciPy's 10, small networks often need more passes
 JOURNAL_BYTES = 2**26  # a file of that size is still written in a fraction of a second
 
 

@@ -165,8 +165,6 @@ class Training:
         None while running, and after an interruption.
     diverged : bool
         Whether the loss or a weight left the finite numbers.
-    taken_back : bool
-        Whether the result is not what the last update made.
     best : Best or None
         By validation score.
 
@@ -221,7 +219,7 @@ class Training:
         self.epoch = first_epoch
         self.theta = objective.theta
         self.history = History(validation is not None)
-        self.outcome, self.diverged, self.taken_back = None, False, False
+        self.outcome, self.diverged = None, False
         self.answer = GO_ON
         self.best = Best(self.theta) if validation is not None else None
         self.keep_best = keep_best and validation is not None
@@ -373,11 +371,11 @@ class Training:
 
     def _settle(self, finished):
         result = self.result()
+        self.diverged = self.diverged or result is self.lowest.theta
         if result is self.theta and not finished:
             result = self.lowest.theta
         if self.keep_best and self.observe is not None:
             self._newest = self.theta.copy()
-        self.taken_back = result is not self.theta
         np.copyto(self.theta, result)
         if self.verbose:
             self._print()

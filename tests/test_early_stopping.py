@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.inputs import make_sample, split
 from sklearn_scratchnn.optimizers import OPTIMIZERS
 from sklearn_scratchnn.solvers import SOLVERS
 
@@ -193,16 +194,31 @@ def test_each_of_many_classes_is_on_both_sides(fraction, n_each):
         assert (counts == n_each - 1).all()
 
 
-def test_a_class_of_one_row_is_trained_on():
-    y = np.r_[np.arange(60) % 3, 7, 8]
-    X = np.random.RandomState(0).randn(len(y), 3)
-    held_out = held_out_of(X, y, 0.1)
-    assert_array_equal(np.bincount(held_out, minlength=9), [2, 2, 2, 0, 0, 0, 0, 0, 0])
+@pytest.mark.parametrize("fraction", [0.01, 0.1, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_rare_classes_are_on_both_sides_and_lone_rows_are_trained_on(fraction, seed):
+    y = np.r_[np.zeros(1000, int), np.repeat(np.arange(1, 10), 2), 10, 11]
+    sample = make_sample(np.empty((len(y), 1)), y, np.arange(12), None)
+    parts = split(sample, fraction, np.random.RandomState(seed))
+    assert_array_equal(np.sort(np.concatenate([p.subset for p in parts])), range(1020))
+    train, held_out = (np.bincount(y[p.subset], minlength=12) for p in parts)
+    assert_array_equal(train[1:], [1] * 9 + [1, 1])
+    assert_array_equal(held_out[1:], [1] * 9 + [0, 0])
+    assert abs(held_out[0] - 1000 * fraction) <= 10
 
 
 def test_classes_of_one_row_each_cannot_be_split():
-    with pytest.raises(ValueError, match="validation_fraction=0.1 of 5 rows"):
+    with pytest.raises(ValueError, match="of 5 rows aside, .* every class has one row"):
         held_out_of(np.eye(5), np.arange(5), 0.1)
+
+
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr"])
+def test_a_scorer_that_cannot_judge_is_named(scoring):
+    """Of four classes, the rows that were set aside hold three."""
+    y = np.r_[np.arange(60) % 3, 7]
+    model = network(early_stopping=True, scoring=scoring)
+    with pytest.raises(ValueError, match=f"scoring='{scoring}' cannot judge .*'loss'"):
+        model.fit(np.eye(61), y)
 
 
 def test_rows_of_weight_zero_are_not_set_aside(noisy):

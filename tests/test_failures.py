@@ -499,15 +499,23 @@ def test_an_interruption_while_alpha_is_chosen_leaves_the_best_so_far(
     assert all(len(set(losses)) == 1 and losses[0] < start for losses in left.values())
 
 
-def test_an_interruption_of_the_first_strength_leaves_an_earlier_model(
-    moons, monkeypatch
+@pytest.mark.parametrize("n", [2, 40])
+def test_an_interruption_while_alpha_is_chosen_leaves_an_earlier_model(
+    moons, monkeypatch, n
 ):
     model = ScratchMLPClassifier(5, random_state=0).fit(*moons)
     before = vars(model).copy()
-    assert vars(interrupted_on_the_path(model, moons, monkeypatch, 2)) == before
-    interrupted_on_the_path(model, moons, monkeypatch, 40)
-    assert model.n_iter_ == 0
-    assert len(model.alpha_path_["alpha"]) > 0
+    assert vars(interrupted_on_the_path(model, moons, monkeypatch, n)) == before
+
+
+def test_an_alpha_that_was_being_chosen_is_chosen_by_a_warm_fit(moons, monkeypatch):
+    model = ScratchMLPClassifier(5, random_state=0, warm_start=True)
+    interrupted_on_the_path(model, moons, monkeypatch, 3).fit(*moons)
+    assert model.alpha_ in model.alpha_path_["alpha"]
+    assert model.alpha_ < 10.0
+    chosen = model.alpha_
+    assert model.fit(*moons).alpha_ == chosen
+    assert model.alpha_path_ is None
 
 
 def test_an_interruption_before_anything_was_tried_changes_nothing(moons, monkeypatch):

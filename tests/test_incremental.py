@@ -16,6 +16,7 @@ from sklearn.model_selection import learning_curve
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.network import Network
 from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training import Training
 
 SOLVERS = list(OPTIMIZERS)
 
@@ -467,7 +468,47 @@ def test_an_interrupted_call_made_again_changes_no_bit(
         model.partial_fit(X, y, classes=[0, 1, 2])
     if n_before:
         assert pickle.dumps(model) == before
-    assert_same_bits(passes(through_pickle(model), X, y, 2), straight)
+    model = passes(through_pickle(model), X, y, 2)
+    assert_same_bits(model, straight)
+    assert vars(model).keys() == vars(straight).keys()
+    for name in ("n_iter_", "t_", "loss_", "best_loss_"):
+        assert getattr(model, name) == getattr(straight, name)
+
+
+def interrupted_after_the_pass(model, X, y, monkeypatch):
+    """Call ``partial_fit``; interrupt it where the pass is written down already."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "_settle", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            model.partial_fit(X, y, classes=[0, 1, 2])
+    return model
+
+
+def interrupt(*args):
+    raise KeyboardInterrupt
+
+
+def test_a_fitted_model_stands_when_its_first_partial_fit_is_interrupted(
+    iris, monkeypatch
+):
+    X, y = iris
+    model = network(max_iter=20, alpha=1.0).fit(X, y)
+    straight = passes(copy.deepcopy(model), X, y, 1)
+    before = pickle.dumps(model)
+    interrupted_after_the_pass(model, X, y, monkeypatch)
+    assert pickle.dumps(model) == before
+    assert_same_bits(passes(model, X, y, 1), straight)
+
+
+def test_after_an_interrupted_first_call_all_begins_anew(iris, monkeypatch):
+    """Counters, classes and architecture too."""
+    X, y = iris
+    model = interrupted_after_the_pass(network(), X, y, monkeypatch)
+    assert np.isfinite(model.predict_proba(X)).all()
+    model.set_params(hidden_layer_sizes=4).partial_fit(X[:, :3], y, classes=range(5))
+    straight = network(hidden_layer_sizes=4).partial_fit(X[:, :3], y, classes=range(5))
+    assert_same_bits(model, straight)
+    assert model.n_iter_ == 1
 
 
 # Divergence
@@ -477,11 +518,18 @@ def test_an_interrupted_call_made_again_changes_no_bit(
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("lost", ["rate", "rows"])
 @pytest.mark.parametrize("n_before", [0, 3])
-def test_a_call_that_diverged_is_as_if_it_had_not_been(iris, solver, lost, n_before):
-    """Optimizer state included: a lower rate, or good rows, and it goes on."""
+@pytest.mark.parametrize("batch_size", [32, 150])
+def test_a_call_that_diverged_is_as_if_it_had_not_been(
+    iris, solver, lost, n_before, batch_size
+):
+    """Optimizer state included: a lower rate, or good rows, and it goes on.
+
+    Where a call is one update, its loss is finite, and the one after is not.
+    """
     X, y = iris
     given = {"shuffle": False, "standardize": False, "learning_rate": "invscaling"}
-    model = passes(network(solver, **given), X, y, n_before)
+    model = network(solver, batch_size=batch_size, **given)
+    model = passes(model, X, y, n_before)
     straight = passes(copy.deepcopy(model), X, y, 20)
     rate, size = (1e30, 1.0) if lost == "rate" else (0.02, 1e200)
     with pytest.warns(ConvergenceWarning, match="non-finite"):
@@ -489,6 +537,22 @@ def test_a_call_that_diverged_is_as_if_it_had_not_been(iris, solver, lost, n_bef
     model = through_pickle(model.set_params(learning_rate_init=0.02))
     assert_same_bits(passes(model, X, y, 20), straight)
     assert model.n_iter_ == n_before + 21
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", ["adam", "sgd"])
+def test_a_diverged_call_counts_for_no_patience_and_no_other_rule(iris, solver):
+    X, y = iris
+    given = {"shuffle": False, "standardize": False, "learning_rate": "adaptive"}
+    model = network(tol=0.5, n_iter_no_change=2, **given)
+    model = passes(model, X, y, 8)
+    assert model._incremental["state"]["rate_factor"] < 1
+    straight = passes(copy.deepcopy(model), X, y, 8)
+    passes(model.set_params(solver=solver, learning_rate_init=1e30), X, y, 1)
+    model.set_params(solver="adam", learning_rate_init=0.02)
+    assert_same_bits(passes(model, X, y, 8), straight)
+    rates = model.history_["learning_rate"]
+    assert_array_equal(rates[9:], straight.history_["learning_rate"][8:])
 
 
 @pytest.mark.parametrize("solver", ["adam", "adamw"])
