@@ -395,6 +395,7 @@ class ScratchMLPClassifier(
             Where the result is not to be trusted; the text names a remedy.
         """
         with _unchanged_on_error(self):
+            self._forget_interrupted()
             again = self.warm_start and hasattr(self, "coefs_")
             X, y = check_X_y(self, X, y, reset=not again)
             weights = check_weights(sample_weight, X)
@@ -415,8 +416,7 @@ class ScratchMLPClassifier(
             fit = Fit(self, sample, classes, random_state, held_out, start)
             if snapshot:
                 fit.restore(snapshot)
-            for left_by_partial_fit in ("_incremental", "_interrupted"):
-                vars(self).pop(left_by_partial_fit, None)
+            vars(self).pop("_incremental", None)
             self._train(fit, X, y, sample_weight)
         return self
 
@@ -465,8 +465,7 @@ class ScratchMLPClassifier(
                     "and cannot know how many are to come."
                 )
         with _unchanged_on_error(self):
-            for name in vars(self).pop("_interrupted", ()):
-                delattr(self, name)
+            self._forget_interrupted()
             first = not hasattr(self, "coefs_")
             carried = dict(getattr(self, "_incremental", {}))
             X, y = check_X_y(self, X, y, reset=first)
@@ -484,9 +483,12 @@ class ScratchMLPClassifier(
         return self
 
     def _fitted_start(self):
-        """Return the fitted layers and alpha, None where it was still being chosen."""
-        undecided = self.n_iter_ == 0 and self.alpha_path_ is not None
-        return self.coefs_, self.intercepts_, None if undecided else self.alpha_
+        return self.coefs_, self.intercepts_, self.alpha_
+
+    def _forget_interrupted(self):
+        """Delete what a training left that was interrupted before it counts as one."""
+        for name in vars(self).pop("_interrupted", ()):
+            delattr(self, name)
 
     def _check_stochastic(self):
         if self.solver not in OPTIMIZERS and self.solver != "auto":
@@ -601,18 +603,18 @@ class ScratchMLPClassifier(
     def _keep_what_was_learnt(self, fit):
         """Set the attributes of an interrupted fit, unless an earlier model stands.
 
-        It does in `partial_fit`, and before the first pass. Without one, an interrupted
-        first call of `partial_fit` leaves the names of what it set, for the next call,
-        which begins anew: the same calls then give the same weights.
+        It stands in `partial_fit`, and where no pass of `fit` was finished. Without
+        one, what these two leave can predict, and the next call begins anew: the same
+        calls then give the same weights.
         """
-        incremental = fit.carried is not None
-        if hasattr(self, "coefs_") and (incremental or not fit.training.history):
+        unfinished = fit.carried is not None or not fit.training.history
+        if unfinished and hasattr(self, "coefs_"):
             return
         if fit.plan.alpha is None:  # not even the first strength was tried
             return
         attributes = fit.attributes(fit.parameters.theta)
         vars(self).update(attributes)
-        if incremental:
+        if unfinished:
             self._interrupted = tuple(attributes)
 
     def __sklearn_tags__(self):
@@ -643,7 +645,8 @@ def _unchanged_on_error(estimator):
     try:
         yield
     except BaseException as error:
-        learnt = vars(estimator).get("coefs_") is not before.get("coefs_")
+        coefs = vars(estimator).get("coefs_")
+        learnt = coefs is not None and coefs is not before.get("coefs_")
         if isinstance(error, KeyboardInterrupt) and learnt:
             raise
         # What scikit-learn's callbacks put there, their tear-down still needs.

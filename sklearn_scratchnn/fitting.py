@@ -38,8 +38,8 @@ UNWEIGHTED = (
     "counted alike. Name a scorer that takes weights, or 'loss'."
 )
 UNJUDGED = (
-    "scoring={!r} cannot judge the validation rows: {} Some scores need a row of every "
-    "class; scoring='loss' does not."
+    "scoring={!r} cannot judge the validation rows. They may lack a class, which "
+    "scoring='loss' does not mind. The scorer says: {}"
 )
 
 
@@ -57,8 +57,7 @@ class Fit:
     held_out : Sample or None
         From ``X_val`` and ``y_val``.
     start : tuple of (coefs, intercepts, alpha) or None
-        Fitted layers to start from, for raw inputs, and the penalty they had; None
-        where that is still to be chosen.
+        Fitted layers to start from, for raw inputs, and the penalty they had.
     carried : dict or None
         What an earlier ``partial_fit`` left, empty at its first call; None in ``fit``.
     """
@@ -123,21 +122,18 @@ class Fit:
             n_parameters,
             validated=held_out is not None,
             incremental=self.carried is not None,
-            pathless=self._earlier_strength() is not None or sample.rarest_class() < 3,
+            pathless=self.start is not None or sample.rarest_class() < 3,
         )
         check_combination(self.params, plan)
         if plan.solver == "gauss_newton":
             check_curvature(n_parameters, self.activations, loss)
-        if self._earlier_strength() is not None and self.params.alpha == "auto":
+        if self.start is not None and self.params.alpha == "auto":
             return replace(plan, alpha=self._earlier_alpha(plan, sample.n_samples))
         return plan
 
-    def _earlier_strength(self):
-        return None if self.start is None else self.start[2]
-
     def _earlier_alpha(self, plan, n_samples):
         """Return the penalty that the fitted layers had, in ``partial_fit`` per row."""
-        alpha = self._earlier_strength()
+        alpha = self.start[2]
         if self.carried is None:
             return alpha
         if "alpha_per_row" in self.carried:
@@ -338,15 +334,15 @@ class Fit:
     def to_carry(self):
         """Return what the next ``partial_fit`` goes on with.
 
-        After a call that diverged that is what this one went on with: from infinite
-        moments every later call would diverge too, or stand still.
+        Where this call's updates were taken back, or left infinite moments, that is
+        what it went on with itself: later calls would diverge too, or stand still.
         """
         training, state, patience = self.training, self.state, self.training.patience
-        finite = all(np.isfinite(entry).all() for entry in state["rule"].values())
-        if training.result() is not training.theta or not finite:
+        whole = training.result() is training.theta and not training.taken_back
+        if not (whole and all(np.isfinite(v).all() for v in state["rule"].values())):
             if self.carried:
                 return self.carried
-            state = training.solver.init(training.objective)
+            state, patience = training.solver.init(training.objective), None
         state = {**state, "epoch": 0}
         carried = {
             "random_state": self.random_state,

@@ -165,6 +165,8 @@ class Training:
         None while running, and after an interruption.
     diverged : bool
         Whether the loss or a weight left the finite numbers.
+    taken_back : bool
+        Whether the last step did, whose loss nobody saw; not carried on by `restore`.
     best : Best or None
         By validation score.
 
@@ -219,7 +221,7 @@ class Training:
         self.epoch = first_epoch
         self.theta = objective.theta
         self.history = History(validation is not None)
-        self.outcome, self.diverged = None, False
+        self.outcome, self.diverged, self.taken_back = None, False, False
         self.answer = GO_ON
         self.best = Best(self.theta) if validation is not None else None
         self.keep_best = keep_best and validation is not None
@@ -371,7 +373,7 @@ class Training:
 
     def _settle(self, finished):
         result = self.result()
-        self.diverged = self.diverged or result is self.lowest.theta
+        self.taken_back = len(self.history) > 0 and result is self.lowest.theta
         if result is self.theta and not finished:
             result = self.lowest.theta
         if self.keep_best and self.observe is not None:
@@ -416,8 +418,8 @@ class Training:
         )
 
     def _print_end(self):
-        """Say why training ended where that was before its last pass."""
-        if self.diverged:
+        """Say why training ended, where not because that was its last pass."""
+        if self.diverged or self.taken_back:
             print("Stopping: the loss or a weight is no longer finite.")
         elif self.outcome not in (None, Outcome.EXHAUSTED):
             print(f"Stopping: {self.outcome.value}.")

@@ -44,7 +44,7 @@ def _message(fit):
     """Return what is to be said, and whether inputs of another scale could help."""
     training, plan, incremental = fit.training, fit.plan, fit.carried is not None
     losses = training.history.column("loss")
-    if training.diverged:
+    if training.diverged or training.taken_back:
         return _divergence(training), True
     if not losses and not np.isfinite(training.objective.value()):
         return f"The loss is not finite before the first pass. {NO_START}", True

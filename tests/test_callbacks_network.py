@@ -621,6 +621,22 @@ def test_a_diverged_fit_resumes_to_its_end(moons, tmp_path):
     assert_same_fit(resumed, whole)
 
 
+def test_a_last_step_that_was_taken_back_is_forgotten_by_a_resumed_fit(moons, tmp_path):
+    """At a rate that suits, it does not end as diverged."""
+    X, y, *_ = moons
+    given = {"learning_rate": "constant", "batch_size": 300, "dtype": "float64"}
+    model = network("adamw", max_iter=1, learning_rate_init=1e200, **given)
+    model.set_params(activation="relu")
+    model.set_callbacks(Checkpoint(tmp_path / "newest"))
+    with pytest.warns(ConvergenceWarning, match="non-finite in epoch 1,"):
+        model.fit(X, y)
+    resumed = Checkpoint.resume(tmp_path / "newest")
+    resumed.set_params(max_iter=30, learning_rate_init=0.01)
+    with pytest.warns(ConvergenceWarning, match="had not converged"):
+        resumed.fit(X, y)
+    assert resumed.n_iter_ == 30
+
+
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_a_resumed_fit_keeps_the_chosen_penalty(early_stopping, tmp_path):
     X, y = load_breast_cancer(return_X_y=True)

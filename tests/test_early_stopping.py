@@ -217,7 +217,8 @@ def test_a_scorer_that_cannot_judge_is_named(scoring):
     """Of four classes, the rows that were set aside hold three."""
     y = np.r_[np.arange(60) % 3, 7]
     model = network(early_stopping=True, scoring=scoring)
-    with pytest.raises(ValueError, match=f"scoring='{scoring}' cannot judge .*'loss'"):
+    told = f"scoring='{scoring}' cannot judge .*'loss' .* says: .*class"
+    with pytest.raises(ValueError, match=told):
         model.fit(np.eye(61), y)
 
 

@@ -508,14 +508,34 @@ def test_an_interruption_while_alpha_is_chosen_leaves_an_earlier_model(
     assert vars(interrupted_on_the_path(model, moons, monkeypatch, n)) == before
 
 
-def test_an_alpha_that_was_being_chosen_is_chosen_by_a_warm_fit(moons, monkeypatch):
+@pytest.mark.parametrize("n", [3, 40])
+def test_a_warm_fit_begins_anew_where_alpha_was_being_chosen(moons, monkeypatch, n):
+    fresh = ScratchMLPClassifier(5, random_state=0).fit(*moons)
     model = ScratchMLPClassifier(5, random_state=0, warm_start=True)
-    interrupted_on_the_path(model, moons, monkeypatch, 3).fit(*moons)
-    assert model.alpha_ in model.alpha_path_["alpha"]
-    assert model.alpha_ < 10.0
-    chosen = model.alpha_
-    assert model.fit(*moons).alpha_ == chosen
+    interrupted_on_the_path(model, moons, monkeypatch, n).fit(*moons)
+    assert_array_equal(model.coefs_[0], fresh.coefs_[0])
+    assert model.fit(*moons).alpha_ == fresh.alpha_
     assert model.alpha_path_ is None
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
+def test_a_warm_fit_without_a_finite_start_says_so(moons, solver):
+    X, y = moons
+    model = network(solver, warm_start=True)
+    texts(model, X, y)
+    (text,) = texts(model, X * 1e200, y)
+    assert "not finite before the first pass" in text
+    assert model.n_iter_ == 0
+
+
+def test_a_last_step_that_is_taken_back_is_told(moons, capsys):
+    given = {"solver": "adamw", "batch_size": 200, "learning_rate": "constant"}
+    model = network(**given, max_iter=1, learning_rate_init=1e200, dtype="float64")
+    (text,) = texts(model.set_params(verbose=1), *moons)
+    assert "non-finite in epoch 1, at a learning rate of 1e+200" in text
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    assert last_line == "Stopping: the loss or a weight is no longer finite."
+    assert_whole(model, moons[0])
 
 
 def test_an_interruption_before_anything_was_tried_changes_nothing(moons, monkeypatch):

@@ -16,6 +16,7 @@ from sklearn.model_selection import learning_curve
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.network import Network
 from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.standardize import Standardizer
 from sklearn_scratchnn.training import Training
 
 SOLVERS = list(OPTIMIZERS)
@@ -484,7 +485,7 @@ def interrupted_after_the_pass(model, X, y, monkeypatch):
     return model
 
 
-def interrupt(*args):
+def interrupt(*args, **kwargs):
     raise KeyboardInterrupt
 
 
@@ -498,6 +499,17 @@ def test_a_fitted_model_stands_when_its_first_partial_fit_is_interrupted(
     interrupted_after_the_pass(model, X, y, monkeypatch)
     assert pickle.dumps(model) == before
     assert_same_bits(passes(model, X, y, 1), straight)
+
+
+def test_a_second_interruption_loses_nothing(iris, monkeypatch):
+    """Where it comes before the training."""
+    X, y = iris
+    model = interrupted_after_the_pass(network(), X, y, monkeypatch)
+    before = pickle.dumps(model)
+    monkeypatch.setattr(Standardizer, "from_rows", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.partial_fit(X[:, :3], y, classes=[0, 1, 2])
+    assert pickle.dumps(model) == before
 
 
 def test_after_an_interrupted_first_call_all_begins_anew(iris, monkeypatch):
@@ -541,18 +553,24 @@ def test_a_call_that_diverged_is_as_if_it_had_not_been(
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["adam", "sgd"])
-def test_a_diverged_call_counts_for_no_patience_and_no_other_rule(iris, solver):
+@pytest.mark.parametrize("batch_size", [32, 150])
+@pytest.mark.parametrize("n_before", [0, 8])
+def test_a_diverged_call_counts_for_no_patience_and_no_other_rule(
+    iris, solver, batch_size, n_before
+):
     X, y = iris
     given = {"shuffle": False, "standardize": False, "learning_rate": "adaptive"}
-    model = network(tol=0.5, n_iter_no_change=2, **given)
-    model = passes(model, X, y, 8)
-    assert model._incremental["state"]["rate_factor"] < 1
+    model = network(tol=0.5, n_iter_no_change=2, batch_size=batch_size, **given)
+    model = passes(model, X, y, n_before)
+    if n_before:
+        assert model._incremental["state"]["rate_factor"] < 1
     straight = passes(copy.deepcopy(model), X, y, 8)
     passes(model.set_params(solver=solver, learning_rate_init=1e30), X, y, 1)
     model.set_params(solver="adam", learning_rate_init=0.02)
     assert_same_bits(passes(model, X, y, 8), straight)
     rates = model.history_["learning_rate"]
-    assert_array_equal(rates[9:], straight.history_["learning_rate"][8:])
+    expected = straight.history_["learning_rate"][n_before:]
+    assert_array_equal(rates[n_before + 1 :], expected)
 
 
 @pytest.mark.parametrize("solver", ["adam", "adamw"])
