@@ -12,7 +12,9 @@ import numpy as np
 from _common import argument_parser, geometric_mean, markdown, parse, report
 from tabular import HALVES, TASKS, evaluate, load
 
-from sklearn_scratchnn import ScratchMLPClassifier, alpha_path, fitting
+from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.estimator import fitting
+from sklearn_scratchnn.training import alpha_path
 
 KEPT = "the defaults"
 SMALL = sorted({*TASKS} - {"adult"})

@@ -10,12 +10,12 @@ import numpy as np
 from _common import argument_parser, markdown, parse, report
 from sklearn.datasets import load_iris, make_circles, make_moons
 
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.assembly import make_network, make_objective
-from sklearn_scratchnn.inputs import make_sample
-from sklearn_scratchnn.parameters import ParameterVector, initialize
-from sklearn_scratchnn.solvers import GO_ON, LBFGS, GaussNewton
-from sklearn_scratchnn.standardize import Standardizer
+from sklearn_scratchnn.data.inputs import make_sample
+from sklearn_scratchnn.data.standardize import Standardizer
+from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.parameters import ParameterVector, initialize
+from sklearn_scratchnn.training.solvers import GO_ON, LBFGS, GaussNewton
 
 CAUGHT = 1.3
 ALPHA = 0.1

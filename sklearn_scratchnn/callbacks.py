@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.metrics import check_scoring
 
 from ._compat import without_callbacks
-from .stopping import Patience
+from .training.stopping import Patience
 
 HEADER = b"sklearn_scratchnn checkpoint 2\n"
 

@@ -15,15 +15,15 @@ from ._compat import (
     has_callbacks,
     with_callbacks,
 )
-from .assembly import activation_names, hidden_sizes
-from .constraints import CONSTRAINTS
-from .fitted import FittedNetwork
-from .fitting import Fit
-from .inputs import check_weights, check_X_y, find_classes, make_sample
-from .notebook import NotebookMixin
-from .optimizers import OPTIMIZERS
-from .tasks import EpochTasks
-from .verdict import warn_about
+from .data.inputs import check_weights, check_X_y, find_classes, make_sample
+from .displays.notebook import NotebookMixin
+from .estimator.assembly import activation_names, hidden_sizes
+from .estimator.constraints import CONSTRAINTS
+from .estimator.fitted import FittedNetwork
+from .estimator.fitting import Fit
+from .estimator.tasks import EpochTasks
+from .estimator.verdict import warn_about
+from .training.optimizers import OPTIMIZERS
 
 
 class ScratchMLPClassifier(

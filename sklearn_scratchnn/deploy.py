@@ -7,8 +7,8 @@ imported when used.
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from .activations import GELU, SELU, LeakyReLU
 from .classifier import ScratchMLPClassifier
+from .network.activations import GELU, SELU, LeakyReLU
 
 SKOPS_TRUSTED_TYPES = [
     f"{cls.__module__}.{cls.__qualname__}" for cls in (ScratchMLPClassifier,)

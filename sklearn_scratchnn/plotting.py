@@ -5,8 +5,8 @@ again, and afterwards ``ax_`` and ``figure_``. matplotlib is imported when somet
 drawn.
 """
 
-from .network_display import NetworkDisplay
-from .reliability_display import ReliabilityDisplay
-from .training_display import TrainingCurveDisplay
+from .displays.network_display import NetworkDisplay
+from .displays.reliability_display import ReliabilityDisplay
+from .displays.training_display import TrainingCurveDisplay
 
 __all__ = ["NetworkDisplay", "ReliabilityDisplay", "TrainingCurveDisplay"]

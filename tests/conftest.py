@@ -5,11 +5,11 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris, make_moons
 
-from sklearn_scratchnn.assembly import make_network, make_objective
-from sklearn_scratchnn.inputs import make_sample
-from sklearn_scratchnn.losses import LOSSES
-from sklearn_scratchnn.parameters import ParameterVector
-from sklearn_scratchnn.standardize import Standardizer
+from sklearn_scratchnn.data.inputs import make_sample
+from sklearn_scratchnn.data.standardize import Standardizer
+from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+from sklearn_scratchnn.network.losses import LOSSES
+from sklearn_scratchnn.network.parameters import ParameterVector
 
 
 @pytest.fixture(scope="session")

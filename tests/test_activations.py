@@ -6,8 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.parameters import INITIALIZERS
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.parameters import INITIALIZERS
 
 Z = np.concatenate([np.linspace(-6, 6, 200), [-40.0, -1e-3, 1e-3, 40.0]])
 EXTREME = np.array([-1e10, -1e4, -800.0, -100.0, 0.0, 100.0, 800.0, 1e4, 1e10])

@@ -6,11 +6,11 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import make_moons
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.alpha_path import ALPHAS, AlphaPath
-from sklearn_scratchnn.assembly import make_network, make_objective
-from sklearn_scratchnn.inputs import make_sample, split
-from sklearn_scratchnn.parameters import ParameterVector, initialize
-from sklearn_scratchnn.solvers import LBFGS
+from sklearn_scratchnn.data.inputs import make_sample, split
+from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+from sklearn_scratchnn.network.parameters import ParameterVector, initialize
+from sklearn_scratchnn.training.alpha_path import ALPHAS, AlphaPath
+from sklearn_scratchnn.training.solvers import LBFGS
 
 
 def walked(X, y):

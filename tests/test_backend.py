@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_scratchnn.backend import ONE_THREAD, add_scaled, dot, outer_adder
+from sklearn_scratchnn.network.backend import ONE_THREAD, add_scaled, dot, outer_adder
 
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 SHAPES = [(1, 1), (3, 5), (100, 200), (7, ONE_THREAD), (2, 2 * ONE_THREAD + 1)]

@@ -9,12 +9,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_scratchnn import ScratchMLPClassifier, assembly, threads
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.losses import LOSSES
-from sklearn_scratchnn.network import Workspace
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.estimator import assembly
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.losses import LOSSES
+from sklearn_scratchnn.network.network import Workspace
+from sklearn_scratchnn.training import threads
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

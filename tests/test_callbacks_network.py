@@ -15,11 +15,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import get_scorer
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_scratchnn import ScratchMLPClassifier, solvers
+from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn._compat import without_callbacks
 from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
-from sklearn_scratchnn.objective import Objective
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.training import solvers
+from sklearn_scratchnn.training.objective import Objective
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 skl = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
 

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

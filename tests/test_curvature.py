@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_scratchnn.curvature import curvature
-from sklearn_scratchnn.losses import LOSSES
+from sklearn_scratchnn.network.curvature import curvature
+from sklearn_scratchnn.network.losses import LOSSES
 
 losses = pytest.mark.parametrize(
     "loss", [name for name, loss in LOSSES.items() if loss.has_curvature]

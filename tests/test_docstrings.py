@@ -121,18 +121,21 @@ def test_all_that_is_public_was_found():
         "sklearn_scratchnn.ScratchMLPClassifier.fit",
         "sklearn_scratchnn.ScratchMLPClassifier.predict",
         "sklearn_scratchnn.plotting.NetworkDisplay.from_estimator",
-        "sklearn_scratchnn.gradient_check.GradientCheck.relative_error",
+        "sklearn_scratchnn.network.gradient_check.GradientCheck.relative_error",
         "sklearn_scratchnn.callbacks.Checkpoint.load",
         "sklearn_scratchnn.deploy.register_onnx",
-        "sklearn_scratchnn.inputs.Sample.only",
+        "sklearn_scratchnn.data.inputs.Sample.only",
     ):
         assert name in cases()
-    assert cases()["sklearn_scratchnn.optimizers.SGD.step"] > IN_THE_BASE
-    for name in "optimizers.Optimizer.step", "callbacks.EarlyStopping.on_fit_task_end":
+    assert cases()["sklearn_scratchnn.training.optimizers.SGD.step"] > IN_THE_BASE
+    for name in (
+        "training.optimizers.Optimizer.step",
+        "callbacks.EarlyStopping.on_fit_task_end",
+    ):
         assert not cases()[f"sklearn_scratchnn.{name}"] & IN_THE_BASE
 
 
-PUBLIC = ["", ".plotting", ".callbacks", ".deploy", ".gradient_check"]
+PUBLIC = ["", ".plotting", ".callbacks", ".deploy", ".network.gradient_check"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)
@@ -157,10 +160,10 @@ def full_name_of(value):
 @pytest.mark.parametrize(
     "registry",
     [
-        "losses.LOSSES",
-        "optimizers.OPTIMIZERS",
-        "schedules.SCHEDULES",
-        "solvers.SOLVERS",
+        "network.losses.LOSSES",
+        "training.optimizers.OPTIMIZERS",
+        "training.schedules.SCHEDULES",
+        "training.solvers.SOLVERS",
     ],
 )
 def test_reference_lists_the_classes_of_the_registries(registry):
@@ -173,10 +176,10 @@ def test_reference_lists_the_classes_of_the_registries(registry):
 @pytest.mark.parametrize(
     ("parameter", "registry"),
     [
-        ("activation", "activations.ACTIVATIONS"),
-        ("solver", "solvers.SOLVERS"),
-        ("learning_rate", "schedules.SCHEDULES"),
-        ("init", "parameters.INITIALIZERS"),
+        ("activation", "network.activations.ACTIVATIONS"),
+        ("solver", "training.solvers.SOLVERS"),
+        ("learning_rate", "training.schedules.SCHEDULES"),
+        ("init", "network.parameters.INITIALIZERS"),
     ],
 )
 def test_classifier_names_what_its_parameters_may_be(parameter, registry):

@@ -23,9 +23,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.inputs import make_sample, split
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.data.inputs import make_sample, split
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -118,7 +118,7 @@ def test_kept_parameters_are_copies(noisy, solver, monkeypatch):
     best = int(model.validation_scores_.argmax()) + 1
     if solver in OPTIMIZERS:
         monkeypatch.setattr(
-            "sklearn_scratchnn.solvers.GradientDescent.run",
+            "sklearn_scratchnn.training.solvers.GradientDescent.run",
             _stopping_after(best),
         )
         short = network(solver).fit(X, y, **held_out)
@@ -129,7 +129,7 @@ def test_kept_parameters_are_copies(noisy, solver, monkeypatch):
 
 
 def _stopping_after(n):
-    from sklearn_scratchnn.solvers import Answer, GradientDescent
+    from sklearn_scratchnn.training.solvers import Answer, GradientDescent
 
     run = GradientDescent.run
 

@@ -14,11 +14,11 @@ from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.fitting import Fit
-from sklearn_scratchnn.network import Network
-from sklearn_scratchnn.objective import Objective
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.estimator.fitting import Fit
+from sklearn_scratchnn.network.network import Network
+from sklearn_scratchnn.training.objective import Objective
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 
 def network(solver="adam", **parameters):

@@ -27,10 +27,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS, Activation
-from sklearn_scratchnn.gradient_check import check_gradient
-from sklearn_scratchnn.network import Network
-from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.network.activations import ACTIVATIONS, Activation
+from sklearn_scratchnn.network.gradient_check import check_gradient
+from sklearn_scratchnn.network.network import Network
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -70,7 +70,7 @@ def test_a_new_activation_of_theirs_is_more_than_an_entry(moons, monkeypatch):
 
 
 PARTS = {  # what is written at the end of a file: one class and one entry
-    "activations": """
+    "network/activations": """
 class Cube(Activation):
     name = "new"
     keeps_input = True
@@ -84,7 +84,7 @@ class Cube(Activation):
 
 ACTIVATIONS["new"] = Cube()
 """,
-    "optimizers": """
+    "training/optimizers": """
 @dataclass(frozen=True)
 class Signs(Optimizer):
     momentum: float = 0.9
@@ -101,7 +101,7 @@ class Signs(Optimizer):
 
 OPTIMIZERS["new"] = Signs
 """,
-    "schedules": """
+    "training/schedules": """
 @dataclass(frozen=True)
 class Halving(Schedule):
     name = "new"
@@ -111,7 +111,7 @@ class Halving(Schedule):
 
 SCHEDULES["new"] = Halving
 """,
-    "solvers": """
+    "training/solvers": """
 @dataclass(frozen=True)
 class Backtracking(Solver):
     max_iter: int
@@ -134,10 +134,10 @@ SOLVERS["new"] = Backtracking
 """,
 }
 PARAMETER = {
-    "activations": "activation",
-    "optimizers": "solver",
-    "schedules": "learning_rate",
-    "solvers": "solver",
+    "network/activations": "activation",
+    "training/optimizers": "solver",
+    "training/schedules": "learning_rate",
+    "training/solvers": "solver",
 }
 USE = """
 import sys, pathlib
@@ -189,7 +189,7 @@ def test_functions_can_be_seen_whole():
     """Theirs has one that splits, batches, trains, prints, stops and restores."""
     theirs = inspect.getsource(inspect.getmodule(MLPClassifier))
     assert most_lines_of_a_body(theirs) > 100
-    for path in Path(sklearn_scratchnn.__file__).parent.glob("*.py"):
+    for path in Path(sklearn_scratchnn.__file__).parent.rglob("*.py"):
         assert most_lines_of_a_body(path.read_text(encoding="utf-8")) <= 45, path
 
 

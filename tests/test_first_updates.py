@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.schedules import SCHEDULES
-from sklearn_scratchnn.solvers import SOLVERS, Answer
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.schedules import SCHEDULES
+from sklearn_scratchnn.training.solvers import SOLVERS, Answer
 
 D, H, K, ALPHA = 4, 5, 3, 0.3
 N_WEIGHTS = (D + K) * H

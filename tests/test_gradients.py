@@ -9,10 +9,10 @@ from scipy import sparse
 from sklearn.datasets import load_iris
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.assembly import Dropout
-from sklearn_scratchnn.gradient_check import GradientCheck, check_gradient
-from sklearn_scratchnn.losses import LOSSES
+from sklearn_scratchnn.estimator.assembly import Dropout
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.gradient_check import GradientCheck, check_gradient
+from sklearn_scratchnn.network.losses import LOSSES
 
 NETWORKS = [()] + [(name,) * n for name in ACTIVATIONS for n in (1, 2, 3)]
 WEIGHTS = np.array([1.0, 2.0, 0.5, 3.0, 0.0, 1.0, 0.25, 1.0, 4.0, 1.0, 2.0, 0.0])

@@ -9,10 +9,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.schedules import SCHEDULES
-from sklearn_scratchnn.solvers import SOLVERS
-from sklearn_scratchnn.training import History
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.schedules import SCHEDULES
+from sklearn_scratchnn.training.solvers import SOLVERS
+from sklearn_scratchnn.training.training import History
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -14,8 +14,15 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_scratchnn import ScratchMLPClassifier, notebook
-from sklearn_scratchnn.notebook import NotebookMixin, blocks, caption, curves, unfolded
+from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.displays import notebook
+from sklearn_scratchnn.displays.notebook import (
+    NotebookMixin,
+    blocks,
+    caption,
+    curves,
+    unfolded,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import learning_curve
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.network import Network
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.standardize import Standardizer
-from sklearn_scratchnn.training import Training
+from sklearn_scratchnn.data.standardize import Standardizer
+from sklearn_scratchnn.network.network import Network
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.training import Training
 
 SOLVERS = list(OPTIMIZERS)
 

@@ -5,8 +5,12 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.parameters import INITIALIZERS, ParameterVector, initialize
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.parameters import (
+    INITIALIZERS,
+    ParameterVector,
+    initialize,
+)
 
 VARIANCES = {
     "lecun_normal": lambda fan_in, fan_out: 1 / fan_in,

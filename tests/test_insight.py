@@ -10,7 +10,7 @@ from sklearn.preprocessing import LabelBinarizer
 from test_activations import FORMULAS
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
+from sklearn_scratchnn.network.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 KINDS = ["binary", "multiclass", "multilabel"]

@@ -221,9 +221,9 @@ def tags_in_code(module):
 @pytest.mark.parametrize(
     ("module", "pages"),
     [
-        ("network", ["forward", "backpropagation"]),
-        ("losses", ["cross_entropy"]),
-        ("gradient_check", ["gradient_check"]),
+        ("network/network", ["forward", "backpropagation"]),
+        ("network/losses", ["cross_entropy"]),
+        ("network/gradient_check", ["gradient_check"]),
     ],
 )
 def test_tags_of_the_code_are_those_of_the_derivations(module, pages):
@@ -244,7 +244,7 @@ def test_code_page_repeats_the_equations():
 
 def test_network_states_the_same_equations():
     """The docstring of ``network.py`` has each tag of its pages once."""
-    path = LEARN.parents[1] / "sklearn_scratchnn" / "network.py"
+    path = LEARN.parents[1] / "sklearn_scratchnn" / "network" / "network.py"
     stated = re.findall(
         r"^    ([FB]\d)  ", path.read_text(encoding="utf-8"), re.MULTILINE
     )

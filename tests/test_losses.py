@@ -12,8 +12,8 @@ from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import log_loss
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.losses import LOSSES
-from sklearn_scratchnn.verdict import frequency_loss
+from sklearn_scratchnn.estimator.verdict import frequency_loss
+from sklearn_scratchnn.network.losses import LOSSES
 
 N, K = 6, 4
 losses = pytest.mark.parametrize("loss", LOSSES)
@@ -242,7 +242,7 @@ def test_multilabel_loss_is_the_sum_of_the_labels_log_losses(weighted):
 @losses
 def test_frequency_loss_is_that_of_a_constant_prediction(objective_at, loss):
     """What a fit is compared with before it warns."""
-    from sklearn_scratchnn.inputs import make_sample
+    from sklearn_scratchnn.data.inputs import make_sample
 
     sample = make_sample(np.eye(N), labels(loss), np.arange(K), None)
     Y = targets(loss, 0).mean(axis=0)

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
 
 from sklearn_scratchnn import ScratchMLPClassifier, deploy
-from sklearn_scratchnn.activations import ACTIVATIONS
+from sklearn_scratchnn.network.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 PLAIN = {"zipmap": False}

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from sklearn_scratchnn import optimizers
-from sklearn_scratchnn.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training import optimizers
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 
 N_WEIGHTS = 5
 RATES = np.array([0.1, 0.1, 0.05, 0.2, 0.2, 0.15, 0.1, 0.02, 0.02, 0.3])

@@ -12,10 +12,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.class_weight import compute_sample_weight
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.solvers import SOLVERS
-from sklearn_scratchnn.standardize import Standardizer
+from sklearn_scratchnn.data.standardize import Standardizer
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -19,11 +19,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.parameters import INITIALIZERS
-from sklearn_scratchnn.schedules import SCHEDULES
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.parameters import INITIALIZERS
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.schedules import SCHEDULES
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 NAMES = set(ScratchMLPClassifier().get_params())
 NAMES |= {"sample_weight", "X_val", "y_val", "classes="}

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.schedules import SCHEDULES
+from sklearn_scratchnn.training.schedules import SCHEDULES
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

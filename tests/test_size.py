@@ -10,8 +10,8 @@ from sklearn.base import BaseEstimator
 from sklearn.datasets import make_moons
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

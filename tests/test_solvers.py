@@ -10,13 +10,13 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn import solvers as solvers_module
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.curvature import max_parameters
-from sklearn_scratchnn.losses import LOSSES, Loss, SoftmaxCrossEntropy
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.schedules import SCHEDULES
-from sklearn_scratchnn.solvers import SOLVERS, Answer, Outcome
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.curvature import max_parameters
+from sklearn_scratchnn.network.losses import LOSSES, Loss, SoftmaxCrossEntropy
+from sklearn_scratchnn.training import solvers as solvers_module
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.schedules import SCHEDULES
+from sklearn_scratchnn.training.solvers import SOLVERS, Answer, Outcome
 
 FULL_BATCH = [name for name in SOLVERS if name not in OPTIMIZERS]
 

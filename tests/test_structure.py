@@ -14,38 +14,55 @@ import sklearn_scratchnn
 
 PACKAGE = Path(sklearn_scratchnn.__file__).parent
 
-ROOMS = [  # from the ground up; a module knows those of the floors below its own
-    "version backend parameters schedules stopping standardize threads tasks "
-    "gradient_check curves figures _compat",
-    "activations losses optimizers rows inputs",
-    "network",
-    "objective",
-    "curvature",
-    "solvers",
-    "training assembly verdict alpha_path",
-    "defaults prediction notebook constraints",
-    "fitting fitted",
-    "classifier",
-    "callbacks deploy network_display reliability_display training_display",
-    "plotting",
-    "__init__",
-]
-FLOOR = {name: i for i, floor in enumerate(ROOMS) for name in floor.split()}
-
-KNOW_SCIKIT_LEARN = {
-    "_compat",
-    "callbacks",
-    "classifier",
-    "deploy",
-    "figures",
-    "fitted",
-    "fitting",
-    "inputs",
-    "network_display",
-    "plotting",
-    "reliability_display",
-    "verdict",
+# Each room with its files from the ground up: a file knows those of the floors below
+# its own, and the rooms that its room knows. "" is the package's own folder.
+ROOMS = {
+    "ground": ["version _compat"],
+    "network": [
+        "backend parameters gradient_check",
+        "activations losses",
+        "network",
+        "curvature",
+    ],
+    "training": [
+        "schedules stopping threads",
+        "optimizers objective",
+        "solvers",
+        "training alpha_path",
+    ],
+    "data": ["standardize rows inputs"],
+    "estimator": [
+        "tasks",
+        "assembly verdict",
+        "defaults prediction constraints",
+        "fitting fitted",
+    ],
+    "displays": [
+        "curves figures",
+        "network_display reliability_display training_display notebook",
+    ],
+    "public": ["classifier", "callbacks deploy plotting", "__init__"],
 }
+KNOWS = {
+    "ground": [],
+    "network": [],
+    "training": ["network"],
+    "data": ["network"],
+    "estimator": ["network", "training", "data"],
+    "displays": ["data", "estimator"],
+    "public": ["network", "training", "data", "estimator", "displays"],
+}
+FLOOR = {
+    (room, name): i
+    for room, floors in ROOMS.items()
+    for i, floor in enumerate(floors)
+    for name in floor.split()
+}
+IN_THE_PACKAGE_ITSELF = {
+    name: room for room, name in FLOOR if room in ("ground", "public")
+}
+
+ROOMS_THAT_KNOW_SCIKIT_LEARN = {"ground", "data", "estimator", "displays", "public"}
 REQUIRED = {"numpy", "scipy", "sklearn", "threadpoolctl", "joblib"}
 
 
@@ -81,84 +98,106 @@ def read_imports(source):
     return found
 
 
+def place(path):
+    """Return the room and the name of a file of the package."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    if len(parts) == 1:
+        return IN_THE_PACKAGE_ITSELF.get(parts[0], "nowhere"), parts[0]
+    return parts[0], ".".join(parts[1:])
+
+
 MODULES = {
-    path.stem: read_imports(path.read_text(encoding="utf-8"))
-    for path in sorted(PACKAGE.glob("*.py"))
+    place(path): read_imports(path.read_text(encoding="utf-8"))
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name != "__init__.py" or path.parent == PACKAGE
 }
-modules = pytest.mark.parametrize("name", MODULES)
+modules = pytest.mark.parametrize("module", MODULES, ids="/".join)
 
 
-def within_package(imported):
-    """Return the name of the package's module that is imported, or None."""
-    if imported.module == ".":
-        return imported.name
-    if imported.module.startswith("."):
-        return imported.module[1:].split(".")[0]
-    top, _, rest = imported.module.partition(".")
-    if top == PACKAGE.name:
-        return (rest or imported.name).split(".")[0]
-    return None
+def within_package(imported, here=("public", "")):
+    """Return the place of the package's module that is imported, or None."""
+    room, name = here
+    folder = [] if room in ("ground", "public") else [room, *name.split(".")[:-1]]
+    dots = len(imported.module) - len(imported.module.lstrip("."))
+    parts = [part for part in imported.module.lstrip(".").split(".") if part]
+    if dots:
+        parts = folder[: len(folder) - dots + 1] + parts
+    elif parts[0] == PACKAGE.name:
+        parts = parts[1:]
+    else:
+        return None
+    if not (PACKAGE.joinpath(*parts).with_suffix(".py")).exists():
+        parts.append(imported.name)  # from a folder a module was taken
+    if len(parts) == 1:
+        return IN_THE_PACKAGE_ITSELF.get(parts[0], "nowhere"), parts[0]
+    return parts[0], ".".join(parts[1:])
 
 
 def outside_package(imported):
     """Return the top name of a module from elsewhere, or None."""
-    return None if within_package(imported) else imported.module.split(".")[0]
+    top = imported.module.split(".")[0]
+    return None if top in ("", PACKAGE.name) else top
 
 
 @modules
-def test_module_has_a_place(name):
-    assert name in FLOOR, f"give {name} a place in ROOMS"
+def test_module_has_a_place(module):
+    assert module in FLOOR, f"give {module} a place in ROOMS"
 
 
 @modules
-def test_imports_run_downward(name):
+def test_imports_run_downward(module):
     """Also those inside functions."""
-    for imported in MODULES[name]:
-        lower = within_package(imported)
-        if lower is not None:
-            where = f"{name}.py, line {imported.line}"
-            assert lower in FLOOR, f"{where}: give {lower} a place in ROOMS"
-            assert FLOOR[lower] < FLOOR[name], f"{where}: {lower} is not below {name}"
+    room, name = module
+    for imported in MODULES[module]:
+        lower = within_package(imported, module)
+        if lower is None or lower[0] == "ground":
+            continue
+        where = f"{room}/{name}.py, line {imported.line}"
+        assert lower in FLOOR, f"{where}: give {lower} a place in ROOMS"
+        if lower[0] == room:
+            assert FLOOR[lower] < FLOOR[module], f"{where}: {lower} is not below it"
+        else:
+            assert lower[0] in KNOWS[room], f"{where}: {room} knows no {lower[0]}"
 
 
 @modules
-def test_scikit_learn_is_known_to_few(name):
-    knows = any(outside_package(i) == "sklearn" for i in MODULES[name])
-    assert not knows or name in KNOW_SCIKIT_LEARN
+def test_scikit_learn_is_known_to_few(module):
+    knows = any(outside_package(i) == "sklearn" for i in MODULES[module])
+    assert not knows or module[0] in ROOMS_THAT_KNOW_SCIKIT_LEARN
 
 
 @modules
-def test_private_names_of_scikit_learn_come_through_one_door(name):
+def test_private_names_of_scikit_learn_come_through_one_door(module):
     """A private name, or one from a private module."""
-    if name == "_compat":
+    if module == ("ground", "_compat"):
         return
-    for imported in MODULES[name]:
+    for imported in MODULES[module]:
         if outside_package(imported) == "sklearn":
             parts = [*imported.module.split("."), imported.name]
             assert not any(part.startswith("_") for part in parts), imported
 
 
 @modules
-def test_private_names_stay_in_their_module(name):
+def test_private_names_stay_in_their_module(module):
     """No module reaches for another's private names."""
-    for imported in MODULES[name]:
-        if within_package(imported) not in (None, "_compat"):
+    for imported in MODULES[module]:
+        if within_package(imported, module) not in (None, ("ground", "_compat")):
             assert not imported.name.startswith("_"), imported
 
 
 @modules
-def test_scipy_optimize_is_used_by_the_solvers_alone(name):
+def test_scipy_optimize_is_used_by_the_solvers_alone(module):
     """And imported when used, as it is slow to load."""
-    for imported in MODULES[name]:
+    for imported in MODULES[module]:
         if f"{imported.module}.{imported.name}".startswith("scipy.optimize"):
-            assert name == "solvers", imported
+            assert module[0] == "training" and "solvers" in module[1], imported
             assert not imported.at_top, imported
 
 
 @modules
-def test_what_is_not_required_is_imported_when_used(name):
+def test_what_is_not_required_is_imported_when_used(module):
     """matplotlib, ONNX and the like; at the top stand only the requirements."""
-    for imported in MODULES[name]:
+    for imported in MODULES[module]:
         outside = outside_package(imported)
         if outside is None or outside in sys.stdlib_module_names:
             continue
@@ -166,10 +205,10 @@ def test_what_is_not_required_is_imported_when_used(name):
 
 
 @modules
-def test_no_other_library_learns(name):
+def test_no_other_library_learns(module):
     """Forward and backward are written here: no autograd, no other network."""
     learners = {"torch", "jax", "tensorflow", "autograd"}
-    for imported in MODULES[name]:
+    for imported in MODULES[module]:
         assert outside_package(imported) not in learners, imported
         assert not imported.module.startswith("sklearn.neural_network"), imported
 
@@ -179,21 +218,26 @@ def test_the_reader_of_imports():
     source = """
 import numpy as np
 from scipy import optimize
-from . import backend
+from . import activations
 from .network import Network, _private
-from sklearn_scratchnn.losses import LOSSES
+from ..training.solvers import lbfgs
+from .._compat import Options
+from sklearn_scratchnn.network.losses import LOSSES
 
 def f():
     from sklearn.utils._x import y
 """
     found = read_imports(source)
-    assert [within_package(i) for i in found if i.at_top] == [
+    here = "network", "curvature"
+    assert [within_package(i, here) for i in found if i.at_top] == [
         None,
         None,
-        "backend",
-        "network",
-        "network",
-        "losses",
+        ("network", "activations"),
+        ("network", "network"),
+        ("network", "network"),
+        ("training", "solvers"),
+        ("ground", "_compat"),
+        ("network", "losses"),
     ]
     assert [outside_package(i) for i in found if outside_package(i)] == [
         "numpy",

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.neural_network import MLPClassifier
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

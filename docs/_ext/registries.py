@@ -14,13 +14,13 @@ from docutils.statemachine import StringList
 
 import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.activations import ACTIVATIONS
-from sklearn_scratchnn.defaults import auto_rate
-from sklearn_scratchnn.losses import LOSSES
-from sklearn_scratchnn.optimizers import OPTIMIZERS
-from sklearn_scratchnn.parameters import INITIALIZERS
-from sklearn_scratchnn.schedules import SCHEDULES
-from sklearn_scratchnn.solvers import SOLVERS
+from sklearn_scratchnn.estimator.defaults import auto_rate
+from sklearn_scratchnn.network.activations import ACTIVATIONS
+from sklearn_scratchnn.network.losses import LOSSES
+from sklearn_scratchnn.network.parameters import INITIALIZERS
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.schedules import SCHEDULES
+from sklearn_scratchnn.training.solvers import SOLVERS
 
 CONSTRUCTOR_NAMES = {  # of a solver's fields that have another name there
     "rate": ["learning_rate_init"],
@@ -152,7 +152,7 @@ class Table(Directive):
     def parse(self, rows):
         """Return the nodes of a table; a changed module calls for a new one."""
         node, env = nodes.Element(), self.state.document.settings.env
-        for path in Path(sklearn_scratchnn.__file__).parent.glob("*.py"):
+        for path in Path(sklearn_scratchnn.__file__).parent.rglob("*.py"):
             env.note_dependency(str(path))
         lines = StringList(table(rows), source="registries.py")
         self.state.nested_parse(lines, self.content_offset, node)

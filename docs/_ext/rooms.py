@@ -1,7 +1,7 @@
-"""The table of the package's modules: ``.. rooms::``.
+"""The table of the package's rooms and files: ``.. rooms::``.
 
-The floors are those that ``tests/test_structure.py`` holds the imports to; what each
-module is for, its docstring's first line says.
+The rooms are those that ``tests/test_structure.py`` holds the imports to. What each
+room and each file is for, its docstring's first line says.
 """
 
 import ast
@@ -12,29 +12,34 @@ from registries import Table
 ROOT = Path(__file__).parents[2]
 
 
-def floors():
-    """Return the floors from the ground up, each a list of names of modules."""
+def plan():
+    """Return a dict of the rooms, from the ground up, and the files of each."""
     tree = ast.parse((ROOT / "tests" / "test_structure.py").read_text("utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "ROOMS":
-            return [floor.split() for floor in ast.literal_eval(node.value)]
+            floors = ast.literal_eval(node.value)
+            return {room: " ".join(floors[room]).split() for room in floors}
     raise LookupError("tests/test_structure.py has no ROOMS")
 
 
-def purpose(module):
+def purpose(path):
     """Return the first line of a module's docstring."""
-    source = (ROOT / "sklearn_scratchnn" / f"{module}.py").read_text("utf-8")
+    source = (ROOT / "sklearn_scratchnn" / path).read_text("utf-8")
     line = ast.get_docstring(ast.parse(source)).splitlines()[0]
     return line.replace("|W|", "W").replace("`", "``").replace("````", "``")
 
 
 def rooms():
-    """Yield the rows of the table, the top floor first."""
-    yield "Floor", "Module", "What it holds"
-    plan = floors()
-    for number, floor in reversed(list(enumerate(plan))):
-        for i, module in enumerate(floor):
-            yield str(number) if i == 0 else "", f"``{module}.py``", purpose(module)
+    """Yield the rows of the table, the top room first."""
+    yield "Room", "File", "What it holds"
+    for room, names in reversed(plan().items()):
+        in_the_package_itself = room in ("ground", "public")
+        folder = "" if in_the_package_itself else f"{room}/"
+        if folder:
+            yield f"``{folder}``", "", purpose(f"{folder}__init__.py")
+        for name in names:
+            path = folder + name.replace(".", "/") + ".py"
+            yield "", f"``{path.removeprefix(folder)}``", purpose(path)
 
 
 class Rooms(Table):

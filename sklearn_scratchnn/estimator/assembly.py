@@ -7,15 +7,15 @@ from numbers import Integral
 
 import numpy as np
 
-from .activations import ACTIVATIONS
-from .curvature import max_parameters
-from .losses import LOSSES
-from .network import Network
-from .objective import Objective
-from .optimizers import OPTIMIZERS, AdamW
-from .rows import DenseRows, SparseRows, Subset, Targets
-from .schedules import SCHEDULES
-from .solvers import SOLVERS
+from ..data.rows import DenseRows, SparseRows, Subset, Targets
+from ..network.activations import ACTIVATIONS
+from ..network.curvature import max_parameters
+from ..network.losses import LOSSES
+from ..network.network import Network
+from ..training.objective import Objective
+from ..training.optimizers import OPTIMIZERS, AdamW
+from ..training.schedules import SCHEDULES
+from ..training.solvers import SOLVERS
 
 BLOCK_BYTES = 2**20  # the buffers of a block of rows: about a core's second-level cache
 
@@ -76,8 +76,8 @@ def make_network(parameters, activations, loss_name):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.assembly import make_network
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.estimator.assembly import make_network
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> layers = ParameterVector((2, 3, 2))
     >>> network = make_network(layers, ["tanh"], "softmax_cross_entropy")
     >>> network.layer_sizes
@@ -137,9 +137,9 @@ def make_objective(
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))
@@ -186,8 +186,8 @@ def make_solver(plan, params, random_state):
     Examples
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
-    >>> from sklearn_scratchnn.assembly import make_solver
-    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> from sklearn_scratchnn.estimator.assembly import make_solver
+    >>> from sklearn_scratchnn.estimator.defaults import make_plan
     >>> params = ScratchMLPClassifier(solver="lbfgs", max_iter=50)
     >>> make_solver(make_plan(params, 150, 803), params, None)
     LBFGS(max_iter=50, max_fun=15000, tol=0.0001)

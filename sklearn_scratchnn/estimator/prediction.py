@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
-from .activations import ACTIVATIONS
+from ..data.rows import DenseRows, SparseRows
+from ..network.activations import ACTIVATIONS
+from ..network.losses import LOSSES
+from ..network.network import Network
 from .assembly import block_rows
-from .losses import LOSSES
-from .network import Network
-from .rows import DenseRows, SparseRows
 
 
 class Predictor:

@@ -31,7 +31,7 @@ class GradientCheck:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.gradient_check import GradientCheck
+    >>> from sklearn_scratchnn.network.gradient_check import GradientCheck
     >>> check = GradientCheck(np.array([1.0, -2.0]), np.array([1.0, -2.5]))
     >>> check.relative_errors, check.relative_error
     (array([0. , 0.2]), 0.2)
@@ -93,10 +93,10 @@ def check_gradient(objective, n_directions=3, step=None, random_state=0):
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.gradient_check import check_gradient
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.network.gradient_check import check_gradient
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> parameters = ParameterVector((4, 5, 3))
     >>> parameters.theta[:] = np.random.RandomState(0).randn(len(parameters.theta))
     >>> network = make_network(parameters, ["gelu"], "softmax_cross_entropy")

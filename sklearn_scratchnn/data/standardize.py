@@ -29,7 +29,7 @@ class Standardizer:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.standardize import Standardizer
+    >>> from sklearn_scratchnn.data.standardize import Standardizer
     >>> standardizer = Standardizer.from_rows(np.array([[1.0, 5.0], [3.0, 5.0]]))
     >>> standardizer.mean, standardizer.scale
     (array([2., 5.]), array([1., 1.]))

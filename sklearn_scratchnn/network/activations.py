@@ -47,7 +47,7 @@ class Activation(ABC):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.activations import ACTIVATIONS
+    >>> from sklearn_scratchnn.network.activations import ACTIVATIONS
     >>> z, a = np.array([-1.0, 0.0, 2.0]), np.empty(3)
     >>> ACTIVATIONS["identity"].apply(z, a, None)
     >>> a

@@ -25,7 +25,7 @@ class ParameterVector:
 
     Examples
     --------
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> parameters = ParameterVector((2, 3, 2))
     >>> parameters.theta.shape, parameters.weights[1].shape
     ((17,), (3, 2))

@@ -50,9 +50,9 @@ class Workspace:
 
     Examples
     --------
-    >>> from sklearn_scratchnn.assembly import make_network
-    >>> from sklearn_scratchnn.network import Workspace
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.estimator.assembly import make_network
+    >>> from sklearn_scratchnn.network.network import Workspace
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> layers = ParameterVector((2, 3, 2))
     >>> ws = Workspace(make_network(layers, ["tanh"], "softmax_cross_entropy"), 5)
     >>> [a.shape for a in ws.outputs], ws.logits.shape
@@ -167,10 +167,10 @@ class Network:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.activations import ACTIVATIONS
-    >>> from sklearn_scratchnn.losses import LOSSES
-    >>> from sklearn_scratchnn.network import Network
-    >>> from sklearn_scratchnn.parameters import ParameterVector
+    >>> from sklearn_scratchnn.network.activations import ACTIVATIONS
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> from sklearn_scratchnn.network.network import Network
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
     >>> layers = ParameterVector((2, 3, 2))
     >>> loss = LOSSES["softmax_cross_entropy"]
     >>> network = Network(layers.weights, layers.biases, [ACTIVATIONS["tanh"]], loss)

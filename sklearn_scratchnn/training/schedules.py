@@ -22,7 +22,7 @@ class Schedule(ABC):
     --------
     A schedule of one's own:
 
-    >>> from sklearn_scratchnn.schedules import Schedule
+    >>> from sklearn_scratchnn.training.schedules import Schedule
     >>> class Halving(Schedule):
     ...     def rate(self, initial, t, n_updates):
     ...         return initial / 2**t
@@ -74,7 +74,7 @@ class Constant(Schedule):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.schedules import Constant
+    >>> from sklearn_scratchnn.training.schedules import Constant
     >>> [Constant().rate(0.1, t, n_updates=3) for t in range(3)]
     [0.1, 0.1, 0.1]
     """
@@ -97,7 +97,7 @@ class InvScaling(Schedule):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.schedules import InvScaling
+    >>> from sklearn_scratchnn.training.schedules import InvScaling
     >>> [InvScaling(power_t=1).rate(12.0, t, n_updates=4) for t in range(4)]
     [12.0, 6.0, 4.0, 3.0]
     """
@@ -117,7 +117,7 @@ class Adaptive(Schedule):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.schedules import Adaptive
+    >>> from sklearn_scratchnn.training.schedules import Adaptive
     >>> Adaptive().after_plateau(0.5), Adaptive().after_plateau(1e-6)
     (0.1, None)
     """
@@ -147,7 +147,7 @@ class Cosine(Schedule):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.schedules import Cosine
+    >>> from sklearn_scratchnn.training.schedules import Cosine
     >>> cosine = Cosine(warmup_fraction=0.4)
     >>> [round(cosine.rate(1.0, t, n_updates=10), 2) for t in range(10)]
     [0.25, 0.5, 0.75, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05]

@@ -7,7 +7,7 @@ prepared once and kept.
 
 import numpy as np
 
-from .backend import CentredRows, gather
+from ..network.backend import CentredRows, gather
 
 
 class DenseRows:

@@ -7,9 +7,9 @@ import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .inputs import NUMBERS, encode
+from ..data.inputs import NUMBERS, encode
+from ..version import VERSION
 from .prediction import Predictor
-from .version import VERSION
 
 # Attributes that are columns of history_, and not pickled a second time.
 CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}

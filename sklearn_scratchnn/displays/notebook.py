@@ -14,8 +14,8 @@ from itertools import groupby
 
 import numpy as np
 
-from ._compat import visual_block_class
-from .assembly import activation_names, hidden_sizes
+from .._compat import visual_block_class
+from ..estimator.assembly import activation_names, hidden_sizes
 
 DOCUMENTATION = ""  # where docs/_build/html/generated is served; empty for no links
 NOWHERE = "#nowhere"
@@ -35,7 +35,7 @@ class NotebookMixin:
     Examples
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
-    >>> from sklearn_scratchnn.notebook import caption
+    >>> from sklearn_scratchnn.displays.notebook import caption
     >>> caption(ScratchMLPClassifier((50, 20), activation="tanh"))
     'features → 50 tanh → 20 tanh → classes'
     """
@@ -96,7 +96,7 @@ def caption(estimator):
     Examples
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
-    >>> from sklearn_scratchnn.notebook import caption
+    >>> from sklearn_scratchnn.displays.notebook import caption
     >>> caption(ScratchMLPClassifier((50, 20)))
     'features → 50 relu → 20 relu → classes'
     """
@@ -143,7 +143,7 @@ def blocks(losses, n=8):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.notebook import blocks
+    >>> from sklearn_scratchnn.displays.notebook import blocks
     >>> blocks([128, 64, 32, 16, 8, 4, 2, 1])
     '█▇▆▅▄▃▂▁'
     """

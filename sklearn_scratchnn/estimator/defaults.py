@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import alpha_path
-from .optimizers import OPTIMIZERS
+from ..training import alpha_path
+from ..training.optimizers import OPTIMIZERS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
 
@@ -37,7 +37,7 @@ class Plan:
     Examples
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
-    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> from sklearn_scratchnn.estimator.defaults import make_plan
     >>> plan = make_plan(ScratchMLPClassifier(), n_samples=150, n_parameters=803)
     >>> plan.solver, plan.dtype, plan.batch_size
     ('lbfgs', 'float64', None)
@@ -86,7 +86,7 @@ def make_plan(
     Examples
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
-    >>> from sklearn_scratchnn.defaults import make_plan
+    >>> from sklearn_scratchnn.estimator.defaults import make_plan
     >>> plan = make_plan(ScratchMLPClassifier(), n_samples=10**6, n_parameters=10**4)
     >>> plan.solver, plan.dtype, plan.batch_size, plan.schedule
     ('adam', 'float32', 200, 'cosine')

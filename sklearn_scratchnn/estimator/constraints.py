@@ -4,11 +4,11 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from ._compat import Interval, Options, StrOptions
-from .activations import ACTIVATIONS
-from .parameters import INITIALIZERS
-from .schedules import SCHEDULES
-from .solvers import SOLVERS
+from .._compat import Interval, Options, StrOptions
+from ..network.activations import ACTIVATIONS
+from ..network.parameters import INITIALIZERS
+from ..training.schedules import SCHEDULES
+from ..training.solvers import SOLVERS
 
 
 def _or_auto(*constraints):

@@ -9,7 +9,7 @@ from sklearn.utils import column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import validate_data
 
-from ._compat import _check_sample_weight
+from .._compat import _check_sample_weight
 
 # X stays in any of these; all else that can be a number becomes the first, float64.
 NUMBERS = [np.dtype(code) for code in "dfe?" + np.typecodes["AllInteger"]]
@@ -41,7 +41,7 @@ class Sample:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.inputs import Sample
+    >>> from sklearn_scratchnn.data.inputs import Sample
     >>> y = np.array([0, 1, 1])
     >>> sample = Sample(np.eye(3), y, codes=y, weights=np.array([1.0, 2.0, 3.0]))
     >>> some = sample.only(np.array([0, 2]))
@@ -266,7 +266,7 @@ def make_sample(X, y, classes, sample_weight, class_weight=None, name="y"):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.inputs import make_sample
+    >>> from sklearn_scratchnn.data.inputs import make_sample
     >>> X, y = np.eye(3), np.array(["no", "yes", "no"])
     >>> sample = make_sample(X, y, np.array(["no", "yes"]), [1.0, 2.0, 0.0])
     >>> sample.codes, sample.n_samples

@@ -13,8 +13,8 @@ from itertools import count
 
 import numpy as np
 
-from .backend import dot, solve_positive
-from .curvature import curvature
+from ..network.backend import dot, solve_positive
+from ..network.curvature import curvature
 from .optimizers import OPTIMIZERS, Optimizer
 from .schedules import Schedule
 
@@ -55,7 +55,7 @@ class Solver(ABC):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.solvers import SOLVERS
+    >>> from sklearn_scratchnn.training.solvers import SOLVERS
     >>> sorted(SOLVERS)
     ['adam', 'adamw', 'gauss_newton', 'gd', 'lbfgs', 'sgd']
     """
@@ -128,12 +128,12 @@ class GradientDescent(Solver):
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.optimizers import SGD
-    >>> from sklearn_scratchnn.schedules import Constant
-    >>> from sklearn_scratchnn.solvers import GO_ON, GradientDescent
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.training.optimizers import SGD
+    >>> from sklearn_scratchnn.training.schedules import Constant
+    >>> from sklearn_scratchnn.training.solvers import GO_ON, GradientDescent
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))
@@ -261,10 +261,10 @@ class LBFGS(Solver):
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.solvers import GO_ON, LBFGS
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.training.solvers import GO_ON, LBFGS
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))
@@ -390,10 +390,10 @@ class GaussNewton(Solver):
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.solvers import GO_ON, GaussNewton
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.training.solvers import GO_ON, GaussNewton
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import divide, sqrt, square
 
-from .backend import ONE_THREAD, add_scaled
+from ..network.backend import ONE_THREAD, add_scaled
 
 PIECE = ONE_THREAD  # parameters at a time: five arrays of them fit a 512 kB cache
 
@@ -29,7 +29,7 @@ class Optimizer(ABC):
     A rule of one's own:
 
     >>> import numpy as np
-    >>> from sklearn_scratchnn.optimizers import Optimizer
+    >>> from sklearn_scratchnn.training.optimizers import Optimizer
     >>> class Signs(Optimizer):
     ...     def init(self, theta):
     ...         return {}
@@ -93,7 +93,7 @@ class SGD(Optimizer):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.optimizers import SGD
+    >>> from sklearn_scratchnn.training.optimizers import SGD
     >>> rule, theta = SGD(momentum=0.0), np.array([1.0, 2.0])
     >>> rule.step(theta, np.array([1.0, -1.0]), rule.init(theta), 0.5, n_weights=1)
     >>> theta
@@ -143,7 +143,7 @@ class Adam(Optimizer):
     The first step is as long as the rate, whatever the gradient:
 
     >>> import numpy as np
-    >>> from sklearn_scratchnn.optimizers import Adam
+    >>> from sklearn_scratchnn.training.optimizers import Adam
     >>> rule, theta = Adam(), np.array([1.0, 2.0])
     >>> rule.step(theta, np.array([100.0, -0.1]), rule.init(theta), 0.5, n_weights=1)
     >>> theta.round(6)
@@ -205,7 +205,7 @@ class AdamW(Adam):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.optimizers import AdamW
+    >>> from sklearn_scratchnn.training.optimizers import AdamW
     >>> rule, theta = AdamW(weight_decay=0.2), np.array([1.0, 1.0])
     >>> rule.step(theta, np.array([0.0, 0.0]), rule.init(theta), 0.5, n_weights=1)
     >>> theta

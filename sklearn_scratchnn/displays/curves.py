@@ -189,7 +189,7 @@ def candidate_labels(params):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.curves import candidate_labels
+    >>> from sklearn_scratchnn.displays.curves import candidate_labels
     >>> candidate_labels([{"a": 1, "net__b": 0.5}, {"a": 1, "net__b": 2.0}])
     ['b=0.5', 'b=2']
     """

@@ -11,7 +11,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .backend import dot
+from ..network.backend import dot
 from .solvers import GO_ON, PLATEAU, STOP, Outcome
 from .stopping import Best
 
@@ -44,7 +44,7 @@ class History:
 
     Examples
     --------
-    >>> from sklearn_scratchnn.training import History
+    >>> from sklearn_scratchnn.training.training import History
     >>> history = History(validated=False)
     >>> history.append((1, 0.7, 0.1, 2.0, 0.01))
     >>> history.append((2, 0.5, 0.1, 1.0, 0.02))
@@ -174,11 +174,11 @@ class Training:
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.solvers import LBFGS
-    >>> from sklearn_scratchnn.training import Training
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.training.solvers import LBFGS
+    >>> from sklearn_scratchnn.training.training import Training
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))

@@ -15,7 +15,7 @@ class Patience:
 
     Examples
     --------
-    >>> from sklearn_scratchnn.stopping import Patience
+    >>> from sklearn_scratchnn.training.stopping import Patience
     >>> patience = Patience(tol=0.01, n_epochs=1)
     >>> [patience.plateau(score) for score in (0.5, 0.6, 0.6, 0.605, 0.7)]
     [False, False, False, True, False]
@@ -60,7 +60,7 @@ class Best:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.stopping import Best
+    >>> from sklearn_scratchnn.training.stopping import Best
     >>> theta = np.array([1.0, 2.0])
     >>> best = Best(theta)
     >>> for score in (0.5, 0.7, 0.6):

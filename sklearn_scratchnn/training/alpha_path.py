@@ -62,11 +62,11 @@ class AlphaPath:
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.alpha_path import AlphaPath
-    >>> from sklearn_scratchnn.assembly import make_network, make_objective
-    >>> from sklearn_scratchnn.inputs import make_sample
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.solvers import LBFGS
+    >>> from sklearn_scratchnn.training.alpha_path import AlphaPath
+    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.inputs import make_sample
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.training.solvers import LBFGS
     >>> X, y = load_iris(return_X_y=True)
     >>> sample = make_sample(X, y, np.arange(3), None)
     >>> layers = ParameterVector((4, 3))

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .solvers import Outcome
+from ..training.solvers import Outcome
 
 NO_START = (
     "Nothing was learnt; the inputs may be too large, or the penalty too strong: lower "

@@ -8,8 +8,8 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from ..data.inputs import check_weights
 from .figures import axes_or_new
-from .inputs import check_weights
 
 MANY = 10  # curves, above which matplotlib's colours would repeat
 

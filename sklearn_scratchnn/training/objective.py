@@ -10,8 +10,8 @@ does not grow with the number of rows.
 
 import numpy as np
 
-from .backend import add_scaled, dot
-from .parameters import ParameterVector
+from ..network.backend import add_scaled, dot
+from ..network.parameters import ParameterVector
 
 
 class Objective:
@@ -35,7 +35,7 @@ class Objective:
 
     See Also
     --------
-    sklearn_scratchnn.assembly.make_objective : Makes one from a sample.
+    sklearn_scratchnn.estimator.assembly.make_objective : Makes one from a sample.
 
     Examples
     --------
@@ -43,11 +43,11 @@ class Objective:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.assembly import make_network
-    >>> from sklearn_scratchnn.losses import LOSSES
-    >>> from sklearn_scratchnn.objective import Objective
-    >>> from sklearn_scratchnn.parameters import ParameterVector
-    >>> from sklearn_scratchnn.rows import DenseRows, Targets
+    >>> from sklearn_scratchnn.estimator.assembly import make_network
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> from sklearn_scratchnn.training.objective import Objective
+    >>> from sklearn_scratchnn.network.parameters import ParameterVector
+    >>> from sklearn_scratchnn.data.rows import DenseRows, Targets
     >>> X, y = load_iris(return_X_y=True)
     >>> layers = ParameterVector((4, 3))
     >>> network = make_network(layers, [], "softmax_cross_entropy")

@@ -35,7 +35,7 @@ class Loss(ABC):
 
     Examples
     --------
-    >>> from sklearn_scratchnn.losses import LOSSES
+    >>> from sklearn_scratchnn.network.losses import LOSSES
     >>> LOSSES["softmax_cross_entropy"].out_activation
     'softmax'
     """
@@ -172,7 +172,7 @@ class SoftmaxCrossEntropy(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.losses import SoftmaxCrossEntropy
+    >>> from sklearn_scratchnn.network.losses import SoftmaxCrossEntropy
     >>> z = np.log([[1.0, 5.0], [3.0, 5.0]])  # two classes, two rows
     >>> SoftmaxCrossEntropy().probabilities(z)
     array([[0.25, 0.5 ],
@@ -260,7 +260,7 @@ class LogisticCrossEntropy(Loss):
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_scratchnn.losses import LogisticCrossEntropy
+    >>> from sklearn_scratchnn.network.losses import LogisticCrossEntropy
     >>> z = np.log([[1.0], [3.0]])  # two labels, one row
     >>> LogisticCrossEntropy().probabilities(z).round(2)
     array([[0.5 ],

@@ -8,8 +8,14 @@ from numbers import Real
 
 import numpy as np
 
-from ._compat import has_callbacks, takes_weights
-from .alpha_path import HELD_OUT, PASSES, AlphaPath
+from .._compat import has_callbacks, takes_weights
+from ..data.inputs import split
+from ..data.standardize import Standardizer
+from ..network.parameters import ParameterVector, initialize
+from ..training.alpha_path import HELD_OUT, PASSES, AlphaPath
+from ..training.stopping import Patience
+from ..training.threads import blas_threads
+from ..training.training import Training
 from .assembly import (
     Dropout,
     activation_names,
@@ -22,12 +28,6 @@ from .assembly import (
     make_solver,
 )
 from .defaults import make_plan
-from .inputs import split
-from .parameters import ParameterVector, initialize
-from .standardize import Standardizer
-from .stopping import Patience
-from .threads import blas_threads
-from .training import Training
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
 # Of |mean| |W|, which a unit's bias takes away again: what is left has the rounding of

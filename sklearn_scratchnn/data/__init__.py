@@ -1,0 +1,1 @@
+"""From the X and y of the caller to blocks of numbers."""

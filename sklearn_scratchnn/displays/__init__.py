@@ -1,0 +1,1 @@
+"""Pictures, and what a notebook shows of an estimator."""

@@ -1,0 +1,1 @@
+"""How the parameters of a network are found; knows nothing of scikit-learn."""
