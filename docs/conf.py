@@ -42,6 +42,7 @@ default_role = "py:obj"
 toc_object_entries = False
 
 autosummary_generate = True
+autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False

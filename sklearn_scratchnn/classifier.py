@@ -1,34 +1,30 @@
-"""`ScratchMLPClassifier`: validate, encode, build the parts, run, expose the result."""
+"""`ScratchMLPClassifier`: its parameters, and what a classifier answers."""
 
-import warnings
-from contextlib import contextmanager
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import unique_labels
+from numpy.typing import ArrayLike
+from sklearn.base import ClassifierMixin
 
-from ._compat import (
-    CallbackSupportMixin,
-    _fit_context,
-    has_callbacks,
-    with_callbacks,
-)
-from .data.inputs import check_weights, check_X_y, find_classes, make_sample
+from ._typing import Rows
+from .data.targets import check_labels, index_of
 from .displays.notebook import NotebookMixin
-from .estimator.assembly import activation_names, hidden_sizes
-from .estimator.constraints import CONSTRAINTS
-from .estimator.fitted import FittedNetwork
-from .estimator.fitting import Fit
-from .estimator.tasks import EpochTasks
-from .estimator.verdict import warn_about
-from .training.optimizers import OPTIMIZERS
+from .estimator.base import NetworkEstimator
+from .network.losses import LOSSES, Loss
+
+if TYPE_CHECKING:
+    from ._typing import available_if, with_callbacks
+    from ._typing import fit_context as _fit_context
+else:
+    from sklearn.utils.metaestimators import available_if
+
+    from ._compat import _fit_context, with_callbacks
 
 
-class ScratchMLPClassifier(
-    CallbackSupportMixin, NotebookMixin, FittedNetwork, ClassifierMixin, BaseEstimator
-):
+class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     """A multi-layer perceptron, trained by backpropagation written by hand in NumPy.
 
     It minimises the mean weighted cross-entropy of a softmax over the classes, one
@@ -57,11 +53,11 @@ class ScratchMLPClassifier(
         - "auto": see Notes.
 
     alpha : float or "auto", default="auto"
-        Strength of the L2 penalty on the weights, that is ``1 / C`` of
-        ``LogisticRegression``, whatever the batch; biases are free. "auto" chooses it
-        on held-out rows where L-BFGS is the solver; elsewhere it is 1, in the minibatch
-        solvers n / 3000 from there up to 10, in `partial_fit` n / 3000 for its n rows:
-        see Notes. Not used by "adamw".
+        The L2 penalty on the weights, that is ``1 / C`` of ``LogisticRegression``,
+        whatever the batch; biases are free. "auto" chooses it on held-out rows where
+        L-BFGS is the solver; elsewhere it is 1, in the minibatch solvers n / 3000 from
+        there up to 10, in `partial_fit` n / 3000 for its n rows: see Notes. Not used by
+        "adamw".
 
     batch_size : int or "auto", default="auto"
         Rows of a minibatch.
@@ -69,7 +65,7 @@ class ScratchMLPClassifier(
     learning_rate : str, default="auto"
         - "constant";
         - "invscaling": ``learning_rate_init / (t + 1) ** power_t`` at update t;
-        - "adaptive": constant until training stalls, then a fifth, and so on;
+        - "adaptive": constant until a plateau, then a fifth, and so on;
         - "cosine": a linear rise over ``warmup_fraction`` of the planned updates, then
           half a cosine down to 0;
         - "auto": "cosine" in the minibatch solvers, "constant" in "gd" and in
@@ -84,11 +80,11 @@ class ScratchMLPClassifier(
         Exponent of "invscaling".
 
     max_iter : int or "auto", default="auto"
-        Passes over the rows at most. With "auto" or under a cosine their end is the
-        plan; else reaching it is a `ConvergenceWarning`.
+        Epochs at most: visits of all rows. With "auto" or under a cosine training is
+        planned to end there; else reaching it gives a `ConvergenceWarning`.
 
     shuffle : bool, default=True
-        Whether each pass of a minibatch solver visits the rows in a new order.
+        Whether each epoch of a minibatch solver visits the rows in a new order.
 
     random_state : int, RandomState instance or None, default=None
         Draws the weights, the held-out rows, the order of rows and dropout.
@@ -99,12 +95,13 @@ class ScratchMLPClassifier(
         in the full-batch ones. "auto" is 0 for "gd", else 1e-4.
 
     verbose : bool or int, default=False
-        1 prints passes, at most ten a second besides those at which training stalls; 2
-        prints every pass. Both say when a rate is lowered, and why training ends before
-        its last pass.
+        1 prints epochs, at most ten a second besides those that end a plateau; 2 prints
+        every epoch. Both say when a rate is lowered, and why training ends before its
+        last epoch.
 
     warm_start : bool, default=False
-        Whether `fit` starts from the fitted layers.
+        Whether `fit` starts from the fitted layers. Under early stopping these are a
+        candidate for the best: the fit never ends worse on its held-out rows.
 
     momentum : float in [0, 1], default=0.9
         Of "sgd".
@@ -131,8 +128,9 @@ class ScratchMLPClassifier(
         Of Adam.
 
     n_iter_no_change : int or inf, default=10
-        Patience: more passes than these without an improvement of ``tol`` end a
-        training with held-out rows, or a minibatch training without a cosine.
+        Patience: more epochs than these without an improvement of ``tol`` are a
+        plateau. It ends a training with held-out rows, or a minibatch training without
+        a cosine.
 
     max_fun : int, default=15000
         Evaluations of the loss by "lbfgs" at most.
@@ -174,7 +172,7 @@ class ScratchMLPClassifier(
         Of "cosine".
 
     scoring : str or callable, default="loss"
-        What early stopping judges: "loss", or a scorer as in ``cross_val_score``.
+        What early stopping goes by: "loss", or a scorer as in ``cross_val_score``.
 
     Attributes
     ----------
@@ -195,27 +193,29 @@ class ScratchMLPClassifier(
         The least.
 
     loss_curve_ : ndarray of shape (n_iter_,)
-        Objective of each pass. "gd" and the minibatch solvers give it as the gradients
-        saw it, before each update, so that entry i of "gd" is the loss that pass i
-        starts from; "lbfgs" and "gauss_newton" after the pass.
+        Objective of each epoch. "gd" and the minibatch solvers give it as the gradients
+        saw it, before each update, so that entry i of "gd" is the loss that epoch i
+        starts from; "lbfgs" and "gauss_newton" after the epoch.
 
     validation_scores_ : ndarray of shape (n_iter_,) or None
-        Score on the held-out rows after each pass; minus the loss for
+        Score on the held-out rows after each epoch; minus the loss for
         ``scoring="loss"``. None without held-out rows.
 
     best_validation_score_ : float or None
-        The highest. `partial_fit` leaves that of an earlier `fit` as it was.
+        The highest, a warm start's included. `partial_fit` leaves that of an earlier
+        `fit` as it was.
 
     history_ : dict of ndarray of shape (n_iter_,)
         "epoch", "loss", "learning_rate", "gradient_norm", "seconds"; where there are
         held-out rows also "validation_loss" and "validation_score", which are NaN
-        in passes that `partial_fit` adds.
+        in epochs that `partial_fit` adds.
 
     n_iter_ : int
-        Passes made.
+        Epochs made.
 
     t_ : int
-        Rows seen, each as often as it was.
+        Rows seen in these epochs, each as often as it was. Those of the short trainings
+        that choose alpha do not count: their parameters are not in ``history_`` either.
 
     n_layers_ : int
         Layers, inputs and outputs included.
@@ -232,11 +232,11 @@ class ScratchMLPClassifier(
         What ``solver`` came to.
 
     alpha_ : float
-        What ``alpha`` came to.
+        The penalty that was applied; 0 under "adamw", which has none.
 
     alpha_path_ : dict of ndarray or None
-        "alpha" and "validation_loss" of the strengths that were tried; None where
-        ``alpha`` was given.
+        "alpha" and "validation_loss" of the alphas that were tried; None where
+        ``alpha`` was given, or followed from the number of rows.
 
     n_features_in_ : int
 
@@ -252,14 +252,17 @@ class ScratchMLPClassifier(
     -----
     "auto" asks the numbers of rows, features and classes alone: a full batch of L-BFGS
     in float64 where rows times parameters are few, else minibatches of Adam in float32
-    under a cosine, of fewer passes the more rows there are. Dropout, clipping or a
+    under a cosine, of fewer epochs the more rows there are. Dropout, clipping or a
     schedule, where one is set, asks for Adam too.
 
     Where L-BFGS is the solver, `fit` starts without fitted layers, and there are 100
     rows and three of each class, ``alpha="auto"`` holds a third of the rows out
-    (stratified), walks down a path of falling strengths on the others, and goes on with
-    all rows from the strongest penalty that is as good as the best within the error of
-    the held-out loss.
+    (stratified), trains on the others along a path of falling alphas, and goes on with
+    all rows from the largest alpha that is as good as the best within the error of the
+    held-out loss.
+
+    A parameter that the solver does not read is ignored, with a warning that names it
+    and the solvers that read it.
 
     References
     ----------
@@ -277,45 +280,64 @@ class ScratchMLPClassifier(
     True
     """
 
-    _parameter_constraints = CONSTRAINTS
+    classes_: np.ndarray
+    coefs_: list[np.ndarray]
+    intercepts_: list[np.ndarray]
+    loss_: float
+    best_loss_: float
+    loss_curve_: np.ndarray
+    validation_scores_: np.ndarray | None
+    best_validation_score_: float | None
+    history_: dict[str, np.ndarray]
+    n_iter_: int
+    t_: int
+    n_layers_: int
+    n_outputs_: int
+    out_activation_: str
+    activations_: tuple[str, ...]
+    solver_: str
+    alpha_: float
+    alpha_path_: dict[str, np.ndarray] | None
+    n_features_in_: int
+    feature_names_in_: np.ndarray
 
     def __init__(
         self,
-        hidden_layer_sizes=(100,),
-        activation="relu",
+        hidden_layer_sizes: int | Sequence[int] | np.ndarray = (100,),
+        activation: str | Sequence[str] = "relu",
         *,
-        solver="auto",
-        alpha="auto",
-        batch_size="auto",
-        learning_rate="auto",
-        learning_rate_init="auto",
-        power_t=0.5,
-        max_iter="auto",
-        shuffle=True,
-        random_state=None,
-        tol="auto",
-        verbose=False,
-        warm_start=False,
-        momentum=0.9,
-        nesterovs_momentum=True,
-        early_stopping="auto",
-        validation_fraction=0.1,
-        beta_1=0.9,
-        beta_2=0.999,
-        epsilon=1e-8,
-        n_iter_no_change=10,
-        max_fun=15000,
-        init="auto",
-        standardize="robust",
-        dtype="auto",
-        class_weight=None,
-        dropout=0.0,
-        label_smoothing=0.0,
-        max_grad_norm=None,
-        weight_decay=0.01,
-        warmup_fraction=0.05,
-        scoring="loss",
-    ):
+        solver: str = "auto",
+        alpha: float | Literal["auto"] = "auto",
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: str = "auto",
+        learning_rate_init: float | Literal["auto"] = "auto",
+        power_t: float = 0.5,
+        max_iter: int | Literal["auto"] = "auto",
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float | Literal["auto"] = "auto",
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool | Literal["auto"] = "auto",
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | float = 10,
+        max_fun: int = 15000,
+        init: str = "auto",
+        standardize: bool | Literal["robust"] = "robust",
+        dtype: Literal["auto", "float32", "float64"] = "auto",
+        class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        dropout: float = 0.0,
+        label_smoothing: float = 0.0,
+        max_grad_norm: float | None = None,
+        weight_decay: float = 0.01,
+        warmup_fraction: float = 0.05,
+        scoring: str | Callable[..., float] = "loss",
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -354,14 +376,14 @@ class ScratchMLPClassifier(
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
-        X,
-        y,
-        sample_weight=None,
+        X: Rows,
+        y: Rows,
+        sample_weight: ArrayLike | None = None,
         *,
-        X_val=None,
-        y_val=None,
-        sample_weight_val=None,
-    ):
+        X_val: Rows | None = None,
+        y_val: Rows | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
         """Fit the network to rows X and labels y.
 
         Parameters
@@ -374,7 +396,7 @@ class ScratchMLPClassifier(
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0. A weight of k counts as k rows, 0 as none.
         X_val, y_val : as X and y, default=None
-            Held-out rows, on which loss and score of each pass are measured.
+            Held-out rows, on which loss and score of each epoch are measured.
         sample_weight_val : array-like of shape (n_val,), default=None
             Weights of the held-out rows.
 
@@ -386,45 +408,29 @@ class ScratchMLPClassifier(
         Raises
         ------
         ValueError, TypeError
-            Where an argument or a parameter will not do; it is named, and the estimator
-            stays as it was.
+            If an argument or a parameter cannot be used. The text names it, and the
+            estimator stays as it was.
 
         Warns
         -----
         ConvergenceWarning
-            Where the result is not to be trusted; the text names a remedy.
+            If the result is not to be trusted. The text names a remedy.
+        UserWarning
+            If a parameter is set that the solver does not read.
         """
-        with _unchanged_on_error(self):
-            self._forget_interrupted()
-            again = self.warm_start and hasattr(self, "coefs_")
-            X, y = check_X_y(self, X, y, reset=not again)
-            weights = check_weights(sample_weight, X)
-            classes = find_classes(y, weights)
-            if again:
-                self._check_kind(y, self.out_activation_ == "logistic")
-                self._check_same_shape(classes)
-            sample = make_sample(X, y, classes, weights, self.class_weight)
-            held_out = self._held_out(
-                sample, classes, X_val, y_val, sample_weight_val
-            )
-            start = self._fitted_start() if again else None
-            random_state = check_random_state(self.random_state)
-            snapshot = vars(self).pop("_resume", None)
-            if snapshot:
-                random_state.set_state(snapshot["begin"])
-                start = snapshot["start"]
-            fit = Fit(self, sample, classes, random_state, held_out, start)
-            if snapshot:
-                fit.restore(snapshot)
-            vars(self).pop("_incremental", None)
-            self._train(fit, X, y, sample_weight)
-        return self
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     @available_if(lambda self: self._check_stochastic())
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
-    def partial_fit(self, X, y, sample_weight=None, classes=None):
-        """Make one pass over the given rows, going on from the last call.
+    def partial_fit(
+        self,
+        X: Rows,
+        y: Rows,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
+        """Make one epoch over the given rows, going on from the last call.
 
         Random state, optimizer state, counters and history carry on, also through a
         pickle between two calls; a changed learning rate is honoured. The rows of the
@@ -444,7 +450,7 @@ class ScratchMLPClassifier(
         Returns
         -------
         self : ScratchMLPClassifier
-            The network, one pass further.
+            The network, one epoch further.
 
         Raises
         ------
@@ -454,203 +460,139 @@ class ScratchMLPClassifier(
             For another architecture, unknown classes, another number of features, a
             cosine schedule, which plans its end, or early stopping.
         """
-        if hasattr(self, "_resume"):
-            raise ValueError(
-                "An estimator from Checkpoint.resume goes on with fit, not partial_fit."
-            )
-        for name, value in (("early_stopping", True), ("learning_rate", "cosine")):
-            if getattr(self, name) == value:
-                raise ValueError(
-                    f"partial_fit does not support {name}={value}: it makes one pass, "
-                    "and cannot know how many are to come."
-                )
-        with _unchanged_on_error(self):
-            self._forget_interrupted()
-            first = not hasattr(self, "coefs_")
-            carried = dict(getattr(self, "_incremental", {}))
-            X, y = check_X_y(self, X, y, reset=first)
-            known = self._known_classes(y, classes)
-            self._check_same_shape(known)
-            sample = make_sample(X, y, known, sample_weight, self.class_weight)
-            random_state = carried.get("random_state")
-            if random_state is None:
-                random_state = check_random_state(self.random_state)
-            start = None if first else self._fitted_start()
-            with _random_state_unchanged_on_error(random_state):
-                fit = Fit(self, sample, known, random_state, None, start, carried)
-                self._train(fit, X, y, sample_weight)
-            self._incremental = fit.to_carry()
-        return self
+        return self._partial_fit(X, y, sample_weight, classes)
 
-    def _fitted_start(self):
-        return self.coefs_, self.intercepts_, self.alpha_
+    def _read_y(self, y: np.ndarray) -> tuple[np.ndarray, Loss]:
+        """One label a row, or an indicator matrix with a column a label."""
+        y = check_labels(y)
+        several = y.ndim == 2
+        name = "logistic_cross_entropy" if several else "softmax_cross_entropy"
+        return y, LOSSES[name]
 
-    def _forget_interrupted(self):
-        """Delete what a training left that was interrupted before it counts as one."""
-        for name in vars(self).pop("_interrupted", ()):
-            delattr(self, name)
+    def predict(self, X: Rows) -> np.ndarray:
+        """Predict the class of each row.
 
-    def _check_stochastic(self):
-        if self.solver not in OPTIMIZERS and self.solver != "auto":
-            raise AttributeError(
-                "partial_fit is only available for stochastic optimizers. "
-                f"{self.solver} is not stochastic."
-            )
-        return True
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
 
-    def _known_classes(self, y, classes):
-        """Return the classes of all calls; ``classes`` is needed at the first."""
-        if hasattr(self, "coefs_"):
-            self._check_kind(y, self.out_activation_ == "logistic")
-            if classes is not None and not np.array_equal(
-                self.classes_, unique_labels(classes)
-            ):
-                raise ValueError(
-                    f"classes={classes!r} is not the same as on the last call to "
-                    f"partial_fit, {self.classes_!r}."
-                )
-            return self.classes_
-        if classes is None:
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        known = unique_labels(classes)
-        if y.ndim == 2 and not np.array_equal(known, np.arange(y.shape[1])):
-            raise ValueError(
-                f"classes={classes!r} do not fit y, an indicator matrix: they are its "
-                f"columns' numbers, 0 to {y.shape[1] - 1}."
-            )
-        if y.ndim == 1 and len(known) < 2:
-            raise ValueError(
-                f"classes={classes!r} holds one class only; a classifier needs at "
-                "least 2 classes."
-            )
-        return known
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            For several labels a row, 1 where a probability is above one half.
 
-    def _check_same_shape(self, classes):
-        """Raise ValueError where the fitted layers cannot go on."""
-        if not hasattr(self, "coefs_"):
-            return
-        if not np.array_equal(classes, self.classes_):
-            raise ValueError(
-                "warm_start can only be used where `y` has the same classes as in the "
-                f"previous call to fit. Previously got {self.classes_}, `y` has "
-                f"{classes}."
-            )
-        sizes = hidden_sizes(self.hidden_layer_sizes)
-        fitted = tuple(W.shape[1] for W in self.coefs_[:-1])
-        names = activation_names(self.activation, len(sizes))
-        for name, now, then in (
-            ("hidden_layer_sizes", sizes, fitted),
-            ("activation", names, self.activations_),
-        ):
-            if now != then:
-                raise ValueError(
-                    f"{name} is now {now}, but the fitted network has {then}: training "
-                    "cannot go on with another architecture. Clone the estimator, or "
-                    "set warm_start=False and call fit."
-                )
-
-    @staticmethod
-    def _check_kind(y, multilabel, name="y"):
-        """Raise ValueError for one label a row where several were, or the reverse."""
-        if (y.ndim == 2) != multilabel:
-            kinds = ("one label a row", "an indicator matrix, several labels a row")
-            raise ValueError(
-                f"{name} holds {kinds[y.ndim == 2]}; the model was made for "
-                f"{kinds[multilabel]}."
-            )
-
-    def _held_out(self, sample, classes, X_val, y_val, sample_weight_val):
-        """Return the caller's own validation sample, or None."""
-        if X_val is None and y_val is None:
-            if sample_weight_val is not None:
-                raise ValueError("sample_weight_val is given without X_val and y_val.")
-            return None
-        if X_val is None or y_val is None:
-            raise ValueError("X_val and y_val must be given together.")
-        X_val, y_val = check_X_y(self, X_val, y_val, reset=False, name="_val")
-        self._check_kind(y_val, sample.codes.ndim == 2, "y_val")
-        if X_val.shape[0] == sample.X.shape[0]:
-            warnings.warn(
-                "X_val has exactly as many rows as X. Inside cross-validation, "
-                "scikit-learn takes such an array for one that belongs to the rows of "
-                "X, and hands over its training rows only. Give X_val another number "
-                "of rows.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return make_sample(X_val, y_val, classes, sample_weight_val, name="y_val")
-
-    def _train(self, fit, X, y, sample_weight):
-        """Run a fit; set its attributes, also when the user interrupts it."""
-        tasks = None
-        if has_callbacks(self):
-            if fit.carried is None:
-                self._training_snapshot = fit.snapshot
-            weighted = {} if sample_weight is None else {"sample_weight": sample_weight}
-            tasks = EpochTasks(self, fit, X, y, weighted)
-        try:
-            fit.run(tasks and tasks.on_epoch)
-            if tasks:
-                tasks.end()
-        except KeyboardInterrupt:
-            self._keep_what_was_learnt(fit)
-            raise
-        finally:
-            vars(self).pop("_training_snapshot", None)
-        vars(self).update(fit.attributes(fit.parameters.theta))
-        warn_about(fit)
-
-    def _keep_what_was_learnt(self, fit):
-        """Set the attributes of an interrupted fit, unless an earlier model stands.
-
-        It stands in `partial_fit`, and where no pass of `fit` was finished. Without
-        one, what these two leave can predict, and the next call begins anew: the same
-        calls then give the same weights.
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
         """
-        unfinished = fit.carried is not None or not fit.training.history
-        if unfinished and hasattr(self, "coefs_"):
-            return
-        if fit.plan.alpha is None:  # not even the first strength was tried
-            return
-        attributes = fit.attributes(fit.parameters.theta)
-        vars(self).update(attributes)
-        if unfinished:
-            self._interrupted = tuple(attributes)
+        predictor = self._predictor(X)
+        return predictor.loss.decode(predictor.decisions(), self.classes_)
 
-    def __sklearn_tags__(self):
+    def predict_proba(self, X: Rows) -> np.ndarray:
+        """Return the probability of each class or label.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_outputs)
+            In float32 where both X and ``coefs_`` are, else in float64.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
+        """
+        predictor = self._predictor(X)
+        return predictor.outputs(predictor.loss.probabilities)
+
+    def predict_log_proba(self, X: Rows) -> np.ndarray:
+        """Return the logarithm of `predict_proba`, computed from the logits: finite.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_outputs)
+            In the precision of `predict_proba`, or in float64 where float32 cannot hold
+            them.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
+        """
+        predictor = self._predictor(X)
+        return predictor.outputs(predictor.loss.log_probabilities)
+
+    def decision_function(self, X: Rows) -> np.ndarray:
+        """Return the logits.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_outputs), or (n_samples,)
+            For two classes one column, the log-odds of the second. In the precision of
+            `predict_log_proba`.
+
+        Raises
+        ------
+        ValueError
+            If X is so large that outputs leave the range of float64.
+        """
+        predictor = self._predictor(X)
+        return predictor.loss.decision(predictor.outputs())
+
+    def input_gradients(
+        self,
+        X: Rows,
+        target: Any = None,
+        of: Literal["logit", "probability"] = "logit",
+    ) -> np.ndarray:
+        """Return the derivative of an output with respect to each feature.
+
+        The same backpropagation that trained the network, taken one product further: to
+        X itself. For ``of="logit"`` and two classes it is the derivative of
+        `decision_function`, turned to the target's side.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        target : label or int, default=None
+            The class, or for several labels a row the label's column; None for the last
+            of ``classes_``.
+        of : {"logit", "probability"}, default="logit"
+
+        Returns
+        -------
+        gradients : ndarray of shape (n_samples, n_features)
+            In units of the output per unit of the raw feature.
+
+        Raises
+        ------
+        ValueError
+            If ``target`` is not one of ``classes_`` or ``of`` is neither choice.
+        """
+        if not (isinstance(of, str) and of in ("logit", "probability")):
+            raise ValueError(f"of must be 'logit' or 'probability'; got {of!r}.")
+        predictor = self._predictor(X)
+        k = len(self.classes_) - 1
+        if np.ndim(target) > 0:
+            raise ValueError(f"target must be one label; got {target!r}.")
+        if target is not None:
+            k = index_of(target, self.classes_, "target")
+        return predictor.input_gradients(predictor.loss.output_seed(k, of))
+
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-@contextmanager
-def _random_state_unchanged_on_error(random_state):
-    """Put a random state back as it was if an error or the user ends the block."""
-    before = random_state.get_state(legacy=False)
-    try:
-        yield
-    except BaseException:
-        random_state.set_state(before)
-        raise
-
-
-@contextmanager
-def _unchanged_on_error(estimator):
-    """Put the attributes back as they were if an error ends the block.
-
-    An interruption of the training itself leaves what was learnt.
-    """
-    before = vars(estimator).copy()
-    try:
-        yield
-    except BaseException as error:
-        coefs = vars(estimator).get("coefs_")
-        learnt = coefs is not None and coefs is not before.get("coefs_")
-        if isinstance(error, KeyboardInterrupt) and learnt:
-            raise
-        # What scikit-learn's callbacks put there, their tear-down still needs.
-        kept = {k: v for k, v in vars(estimator).items() if "_callback" in k}
-        vars(estimator).clear()
-        vars(estimator).update(before | kept)
-        raise

@@ -1,3 +1,3 @@
 """The package's version, which a saved model carries."""
 
-VERSION = "0.1.0"
+VERSION = "0.2.0.dev0"

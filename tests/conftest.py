@@ -5,11 +5,11 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris, make_moons
 
-from sklearn_scratchnn.data.inputs import make_sample
-from sklearn_scratchnn.data.standardize import Standardizer
-from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+from sklearn_scratchnn.data.prepared import prepare
+from sklearn_scratchnn.data.sample import make_sample
 from sklearn_scratchnn.network.losses import LOSSES
-from sklearn_scratchnn.network.parameters import ParameterVector
+from sklearn_scratchnn.network.network import make_network
+from sklearn_scratchnn.training.objective import Objective
 
 
 @pytest.fixture(scope="session")
@@ -98,26 +98,15 @@ def build_objective(
     X, y = few_rows(loss) if data is None else data
     n_outputs = y.shape[1] if y.ndim == 2 else y.max() + 1
     layers = (X.shape[1], *(5, 4, 3)[: len(activations)], n_outputs)
-    parameters = ParameterVector(layers, dtype)
-    drawn = np.random.RandomState(7).randn(len(parameters.theta))
-    parameters.theta[:] = drawn if theta is None else theta
-    sample = make_sample(
-        sparse.csr_matrix(X) if is_sparse else X, y, np.arange(n_outputs), sample_weight
-    )
-    standardizer = None
-    if standardize:
-        standardizer = Standardizer.from_rows(
-            sample.X, sample.of_subset(sample.weights), sample.subset
-        )
-    return make_objective(
-        make_network(parameters, activations, loss),
-        parameters,
-        sample,
-        standardizer,
-        alpha / sample.total_weight,
-        block,
-        draw_mask,
-        smoothing,
+    network = make_network(layers, activations, loss, dtype)
+    parameters = network.parameters.theta
+    drawn = np.random.RandomState(7).randn(len(parameters))
+    parameters[:] = drawn if theta is None else theta
+    X = sparse.csr_matrix(X) if is_sparse else X
+    sample = make_sample(X, y, LOSSES[loss], np.arange(n_outputs), sample_weight)
+    sample = prepare(sample, standardize=standardize).train
+    return Objective(
+        network, sample, alpha / sample.total_weight, block, draw_mask, smoothing
     )
 
 

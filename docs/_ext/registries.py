@@ -15,19 +15,13 @@ from docutils.statemachine import StringList
 import sklearn_scratchnn
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.estimator.defaults import auto_rate
+from sklearn_scratchnn.estimator.parameter_checks import parameters_read_by
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.network.parameters import INITIALIZERS
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 from sklearn_scratchnn.training.schedules import SCHEDULES
-from sklearn_scratchnn.training.solvers import SOLVERS
-
-CONSTRUCTOR_NAMES = {  # of a solver's fields that have another name there
-    "rate": ["learning_rate_init"],
-    "schedule": ["learning_rate", "power_t", "warmup_fraction"],
-    "rule": [],
-}
-STOCHASTIC_ALONE = {"batch_size", "shuffle", "n_iter_no_change"}
+from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
 
 def first_line(part):
@@ -52,7 +46,7 @@ def yes(value):
 
 def activations():
     """One row an activation."""
-    initializer = "Initialiser under ``init=\"auto\"``"
+    initializer = 'Initialiser under ``init="auto"``'
     yield "Name", "Function", initializer, "Derivative from", "For ``gauss_newton``"
     for name, f in ACTIVATIONS.items():
         needs = "input z" if f.keeps_input else "output a"
@@ -69,12 +63,12 @@ def losses():
 
 
 def optimizers():
-    """One row an update rule."""
-    yield "Name", "Rule", "``\"auto\"`` rate", "under a cosine", "Settings"
-    for name, rule in OPTIMIZERS.items():
+    """One row an optimizer."""
+    yield "Name", "Step", '``"auto"`` rate', "under a cosine", "Settings"
+    for name, optimizer in OPTIMIZERS.items():
         rates = auto_rate(name, "constant"), auto_rate(name, "cosine")
         shown = (f"{rate:g}" for rate in rates)
-        yield f"``{name}``", first_line(rule), *shown, settings(rule)
+        yield f"``{name}``", first_line(optimizer), *shown, settings(optimizer)
 
 
 def schedules():
@@ -98,7 +92,7 @@ def solvers():
     for name, solver in SOLVERS.items():
         line = first_line(OPTIMIZERS.get(name, solver))
         if name == "gd":
-            line = "Batch gradient descent: one update a pass, without momentum"
+            line = "Batch gradient descent: one update an epoch, without momentum"
         yield f"``{name}``", f"``{solver.__name__}``", line
 
 
@@ -108,28 +102,11 @@ REGISTRIES = {
 }
 
 
-def read_by(name):
-    """Return the constructor's parameters that a solver reads, from its own fields."""
-    solver, rule = SOLVERS[name], OPTIMIZERS.get(name)
-    read = {
-        public
-        for field in fields(solver)
-        for public in CONSTRUCTOR_NAMES.get(field.name, [field.name])
-    }
-    if rule is not None:
-        read |= {field.name for field in fields(rule)} | {"n_iter_no_change"}
-    if "rate" in {field.name for field in fields(solver)}:
-        read.add("dropout")
-    if name == "gd":
-        read -= STOCHASTIC_ALONE
-    return read | {"alpha"} if name != "adamw" else read
-
-
 def solver_parameters():
     """One row a parameter that not every solver reads."""
     known = list(inspect.signature(ScratchMLPClassifier).parameters)
     known.remove("random_state")  # it draws the weights under every solver
-    read = {name: read_by(name) for name in SOLVERS}
+    read = {name: parameters_read_by(name) for name in SOLVERS}
     yield "Parameter", *(f"``{name}``" for name in SOLVERS)
     for parameter in known:
         marks = [parameter in read[name] for name in SOLVERS]

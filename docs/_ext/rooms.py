@@ -1,7 +1,7 @@
 """The table of the package's rooms and files: ``.. rooms::``.
 
-The rooms are those that ``tests/test_structure.py`` holds the imports to. What each
-room and each file is for, its docstring's first line says.
+The rooms are those that ``tests/project/test_structure.py`` holds the imports to. What
+each room and each file is for, its docstring's first line says.
 """
 
 import ast
@@ -14,12 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 def plan():
     """Return a dict of the rooms, from the ground up, and the files of each."""
-    tree = ast.parse((ROOT / "tests" / "test_structure.py").read_text("utf-8"))
+    path = ROOT / "tests" / "project" / "test_structure.py"
+    tree = ast.parse(path.read_text("utf-8"))
     for node in tree.body:
         if isinstance(node, ast.Assign) and node.targets[0].id == "ROOMS":
             floors = ast.literal_eval(node.value)
             return {room: " ".join(floors[room]).split() for room in floors}
-    raise LookupError("tests/test_structure.py has no ROOMS")
+    raise LookupError("tests/project/test_structure.py has no ROOMS")
 
 
 def purpose(path):

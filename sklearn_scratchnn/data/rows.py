@@ -7,7 +7,16 @@ prepared once and kept.
 
 import numpy as np
 
-from ..network.backend import CentredRows, gather
+from ..network.sparse import CentredRows
+
+
+def gather(array, indices, out):
+    """Write the rows of ``array`` at ``indices`` into ``out``, and return it.
+
+    With the default mode "raise" NumPy gathers into a buffer first, to leave ``out``
+    whole after a bad index; "clip" writes straight into it.
+    """
+    return array.take(indices, axis=0, out=out, mode="clip")
 
 
 class DenseRows:
@@ -42,11 +51,7 @@ class DenseRows:
     def take(self, indices):
         """Return the rows at ``indices``; the next call overwrites them."""
         rows = self._gathered[: len(indices)]
-        return self._prepare(gather(self.X, indices, 0, rows))
-
-    def batches_at_once(self, batch_size):
-        """Return how many batches a call of `take` should gather."""
-        return max(1, len(self._gathered) // batch_size)
+        return self._prepare(gather(self.X, indices, rows))
 
     def block(self, start, stop):
         """Return the rows from ``start`` to ``stop``; the next call overwrites them."""
@@ -88,10 +93,6 @@ class SparseRows:
         """Return the rows at ``indices`` as `CentredRows`."""
         return self._prepare(self.X[indices])
 
-    def batches_at_once(self, batch_size):
-        """Return 1: slicing a sparse matrix is no cheaper than gathering from it."""
-        return 1
-
     def block(self, start, stop):
         """Return the rows from ``start`` to ``stop`` as `CentredRows`."""
         return self._prepare(self.X[start:stop])
@@ -106,35 +107,40 @@ class SparseRows:
 
 
 class Targets:
-    """Targets Y as columns, looked up from encoded labels.
+    """Targets Y, looked up from codes.
 
     Parameters
     ----------
-    codes : ndarray of int of shape (n_samples,) or (n_labels, n_samples)
-        Class of each row; or, for several labels, absence 0 or presence 1.
-    table : ndarray of shape (n_classes, n_classes) or (2,)
-        ``table[..., code]`` is the target; see ``Loss.target_table``.
+    codes : ndarray of int of shape (n_samples,) or (n_samples, n_labels)
+        From ``Loss.encode``.
+    table : ndarray or None
+        From ``Loss.target_table``: ``table[code]`` is the target. None where the codes
+        are the targets.
+    n_outputs : int
     dtype : dtype
+    n_rows : int
+        The most rows that are asked for at once.
     """
 
-    def __init__(self, codes, table, dtype):
-        self.codes, self.table = codes, table.astype(dtype)
-        self._scaled_tables = {}
-        self.n_samples = codes.shape[-1]
+    def __init__(self, codes, table, n_outputs, dtype, n_rows):
+        self.codes = codes
+        self.table = None if table is None else table.astype(dtype)
+        self._targets = np.empty((n_rows, n_outputs), dtype)
 
     def take(self, indices):
-        """Return the codes of the rows at ``indices``."""
-        return self.codes.take(indices, -1)
+        """Return the targets of some rows, (B, K); the next call overwrites them."""
+        return self._look_up(self.codes.take(indices, axis=0))
 
     def block(self, start, stop):
-        """Return the codes from row ``start`` to ``stop``."""
-        return self.codes[..., start:stop]
+        """Return the targets from row ``start`` to ``stop``; else as `take`."""
+        return self._look_up(self.codes[start:stop])
 
-    def scaled(self, codes, scale, out):
-        """Write the targets of ``codes``, times ``scale``, into ``out``, (K, B)."""
-        if scale not in self._scaled_tables:
-            self._scaled_tables[scale] = self.table * self.table.dtype.type(scale)
-        return gather(self._scaled_tables[scale], codes, -1, out)
+    def _look_up(self, codes):
+        out = self._targets[: len(codes)]
+        if self.table is not None:
+            return gather(self.table, codes, out)
+        np.copyto(out, codes, casting="same_kind")
+        return out
 
 
 class Subset:
@@ -148,11 +154,6 @@ class Subset:
 
     def __init__(self, base, indices):
         self.base, self.indices = base, indices
-        self.n_samples = len(indices)
-
-    def batches_at_once(self, batch_size):
-        """As of all the rows."""
-        return self.base.batches_at_once(batch_size)
 
     def take(self, indices):
         """Return what is at ``indices`` of the subset."""
@@ -161,7 +162,3 @@ class Subset:
     def block(self, start, stop):
         """Return what is from ``start`` to ``stop`` of the subset."""
         return self.base.take(self.indices[start:stop])
-
-    def scaled(self, codes, scale, out):
-        """As of all the rows."""
-        return self.base.scaled(codes, scale, out)

@@ -159,8 +159,10 @@ def _sparse_moments(X, w):
     n_features, columns = X.shape[1], X.indices
     values = X.data.astype(np.float64)
     weights = np.repeat(w, np.diff(X.indptr))
-    zeros = 1.0 - _column_sums(columns, weights, n_features)
-    zeros[zeros < 1e-14] = 0.0
+    zeros = np.maximum(1.0 - _column_sums(columns, weights, n_features), 0.0)
+    # A full column has none: what its weights lack to 1 is rounding, and would count
+    # as rows of zeros, which are far away where the column's mean is large.
+    zeros[np.bincount(columns, minlength=n_features) == len(w)] = 0.0
     mean = _column_sums(columns, weights * values, n_features)
     low = np.where(zeros > 0, 0.0, np.inf)
     high = -low

@@ -243,7 +243,7 @@ def stack(runs, name):
     """Return one column of several runs as rows of an array.
 
     A run that ended earlier counts on with its last value, as its model does; one of no
-    pass at all has none, and is left out where others have.
+    epoch at all has none, and is left out where others have.
 
     Parameters
     ----------

@@ -1,11 +1,26 @@
 """`NetworkDisplay`: a fitted network as circles and lines, or as images of weights."""
 
-from numbers import Integral
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
+from .._typing import Integral
 from .figures import axes_or_new, inner_estimator
+
+if TYPE_CHECKING:
+    from .._typing import (
+        Axes,
+        AxesImage,
+        Colorbar,
+        Colormap,
+        LineCollection,
+        PathCollection,
+    )
 
 SMALL = 16  # units a layer, up to which circles and lines can be read
 SHOWN = 40  # features, up to which a matrix of weights names them
@@ -60,17 +75,24 @@ class NetworkDisplay:
     [2, 3, 2]
     """
 
+    units_: list[PathCollection]
+    lines_: list[LineCollection]
+    image_: AxesImage
+    colorbar_: Colorbar | None
+    ax_: Axes
+    figure_: Any  # a Figure, or a SubFigure
+
     def __init__(
         self,
-        coefs,
+        coefs: Sequence[np.ndarray],
         *,
-        activations,
-        feature_names,
-        output_names,
-        kind="diagram",
-        image_shape=None,
-        weight_label="weight",
-    ):
+        activations: Sequence[str],
+        feature_names: Sequence[str],
+        output_names: Sequence[str],
+        kind: Literal["diagram", "images", "matrix"] = "diagram",
+        image_shape: tuple[int, int] | None = None,
+        weight_label: str = "weight",
+    ) -> None:
         self.coefs = coefs
         self.activations = activations
         self.feature_names = feature_names
@@ -82,18 +104,18 @@ class NetworkDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X=None,
+        estimator: Any,
+        X: ArrayLike | None = None,
         *,
-        kind="auto",
-        image_shape=None,
-        n_images=16,
-        feature_names=None,
-        class_names=None,
-        cmap="RdBu",
-        colorbar=True,
-        ax=None,
-    ):
+        kind: Literal["auto", "diagram", "images", "matrix"] = "auto",
+        image_shape: tuple[int, int] | None = None,
+        n_images: int = 16,
+        feature_names: Sequence[str] | None = None,
+        class_names: Sequence[str] | None = None,
+        cmap: str | Colormap = "RdBu",
+        colorbar: bool = True,
+        ax: Axes | None = None,
+    ) -> Self:
         """Draw the weights of a fitted network.
 
         Parameters
@@ -154,7 +176,14 @@ class NetworkDisplay:
         )
         return display.plot(ax, n_images=n_images, cmap=cmap, colorbar=colorbar)
 
-    def plot(self, ax=None, *, n_images=16, cmap="RdBu", colorbar=True):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        n_images: int = 16,
+        cmap: str | Colormap = "RdBu",
+        colorbar: bool = True,
+    ) -> Self:
         """Draw the network.
 
         Parameters

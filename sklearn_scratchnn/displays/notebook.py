@@ -8,6 +8,8 @@ table of the layers, and the curves as SVG, both on a logarithmic scale. Where a
 is gone or an answer raises, scikit-learn draws its plain box.
 """
 
+from __future__ import annotations
+
 import re
 from html import escape
 from itertools import groupby
@@ -15,7 +17,8 @@ from itertools import groupby
 import numpy as np
 
 from .._compat import visual_block_class
-from ..estimator.assembly import activation_names, hidden_sizes
+from ..estimator.architecture import activation_names, hidden_sizes
+from ..estimator.base import NetworkEstimator
 
 DOCUMENTATION = ""  # where docs/_build/html/generated is served; empty for no links
 NOWHERE = "#nowhere"
@@ -70,8 +73,8 @@ class NotebookMixin:
                 # scikit-learn explains no parameter that it cannot link.
                 table.doc_link = NOWHERE
             table._repr_html_inner = lambda: above + _unlinked(plain())
-        except Exception:  # whatever it is, a notebook's output must not fail for it
-            pass
+        except Exception:  # noqa: BLE001
+            pass  # whatever it is, a notebook's output must not fail for it
         return table
 
 
@@ -80,7 +83,7 @@ def _unlinked(html):
     return re.sub(rf'\s(rel="\w*"\s+target="\w*"\s+)?href="{NOWHERE}[^"]*"', "", html)
 
 
-def caption(estimator):
+def caption(estimator: NetworkEstimator) -> str:
     """Return architecture, number of parameters and loss in one line of text.
 
     Parameters

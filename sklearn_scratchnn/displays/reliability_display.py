@@ -1,15 +1,23 @@
 """`ReliabilityDisplay`: whether predicted probabilities come true, class by class."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from ..data.inputs import check_weights
+from .._typing import Rows
+from ..data.checks import check_weights
 from .figures import axes_or_new
+
+if TYPE_CHECKING:
+    from .._typing import Axes, Line2D, PathCollection
 
 MANY = 10  # curves, above which matplotlib's colours would repeat
 
@@ -31,12 +39,19 @@ class ReliabilityCurve:
     mass: np.ndarray
 
     @property
-    def calibration_error(self):
+    def calibration_error(self) -> float:
         """Mean distance of prediction and outcome (Naeini et al., 2015, eq. 2)."""
         return float(self.mass @ np.abs(self.prob_true - self.prob_pred))
 
 
-def reliability_curve(came_true, prob, *, sample_weight=None, n_bins=10, strategy):
+def reliability_curve(
+    came_true: np.ndarray,
+    prob: np.ndarray,
+    *,
+    sample_weight: np.ndarray | None = None,
+    n_bins: int = 10,
+    strategy: Literal["uniform", "quantile"],
+) -> ReliabilityCurve:
     """Return the `ReliabilityCurve` of one event.
 
     Parameters
@@ -114,33 +129,44 @@ class ReliabilityDisplay:
     True
     """
 
-    def __init__(self, curves, *, kind="one_vs_rest", estimator_name=None):
+    lines_: list[Line2D]
+    points_: list[PathCollection]
+    ax_: Axes
+    figure_: Any  # a Figure, or a SubFigure
+
+    def __init__(
+        self,
+        curves: dict[str, ReliabilityCurve],
+        *,
+        kind: Literal["one_vs_rest", "top_label"] = "one_vs_rest",
+        estimator_name: str | None = None,
+    ) -> None:
         self.curves = curves
         self.kind = kind
         self.estimator_name = estimator_name
 
     @property
-    def expected_calibration_error(self):
+    def expected_calibration_error(self) -> float:
         """The mean of the curves' calibration errors."""
         return float(np.mean([c.calibration_error for c in self.curves.values()]))
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Rows,
+        y: Rows,
         *,
-        sample_weight=None,
-        kind="one_vs_rest",
-        pos_label=None,
-        n_bins=10,
-        strategy="uniform",
-        name=None,
-        ref_line=True,
-        ax=None,
-        **kwargs,
-    ):
+        sample_weight: ArrayLike | None = None,
+        kind: Literal["one_vs_rest", "top_label"] = "one_vs_rest",
+        pos_label: Any = None,
+        n_bins: int = 10,
+        strategy: Literal["uniform", "quantile"] = "uniform",
+        name: str | None = None,
+        ref_line: bool = True,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw how well a classifier's probabilities hold on given rows.
 
         Parameters
@@ -203,20 +229,20 @@ class ReliabilityDisplay:
     @classmethod
     def from_predictions(
         cls,
-        y_true,
-        y_prob,
+        y_true: Rows,
+        y_prob: ArrayLike,
         *,
-        classes=None,
-        sample_weight=None,
-        kind="one_vs_rest",
-        pos_label=None,
-        n_bins=10,
-        strategy="uniform",
-        name=None,
-        ref_line=True,
-        ax=None,
-        **kwargs,
-    ):
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        kind: Literal["one_vs_rest", "top_label"] = "one_vs_rest",
+        pos_label: Any = None,
+        n_bins: int = 10,
+        strategy: Literal["uniform", "quantile"] = "uniform",
+        name: str | None = None,
+        ref_line: bool = True,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> Self:
         """Draw how well predicted probabilities hold.
 
         Parameters
@@ -263,7 +289,7 @@ class ReliabilityDisplay:
         y_true = y_true.toarray() if hasattr(y_true, "toarray") else np.asarray(y_true)
         exclusive = type_of_target(y_true) != "multilabel-indicator"
         truth, prob, labels = _check_predictions(y_true, y_prob, classes, exclusive)
-        sample_weight = check_weights(sample_weight, prob)
+        weights = check_weights(sample_weight, prob)
         if kind == "top_label":
             events = [_top_label(truth, prob, exclusive)]
         else:
@@ -272,7 +298,7 @@ class ReliabilityDisplay:
             str(label): reliability_curve(
                 event,
                 p,
-                sample_weight=sample_weight,
+                sample_weight=weights,
                 n_bins=n_bins,
                 strategy=strategy,
             )
@@ -281,7 +307,14 @@ class ReliabilityDisplay:
         display = cls(curves, kind=kind, estimator_name=name)
         return display.plot(ax, ref_line=ref_line, **kwargs)
 
-    def plot(self, ax=None, *, name=None, ref_line=True, **kwargs):
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        name: str | None = None,
+        ref_line: bool = True,
+        **kwargs: Any,
+    ) -> Self:
         """Draw the curves.
 
         Parameters

@@ -1,7 +1,16 @@
 """`TrainingCurveDisplay`: what a training did, epoch by epoch."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+import numpy as np
+
 from .curves import group_runs, history_of, positions, stack
 from .figures import axes_or_new, inner_estimator
+
+if TYPE_CHECKING:
+    from .._typing import Axes, Line2D
 
 MANY = 10  # groups, above which matplotlib's colours would repeat
 LINE_STYLES = ("-", "--", ":", "-.")
@@ -49,7 +58,18 @@ class TrainingCurveDisplay:
     ['training loss', 'validation loss']
     """
 
-    def __init__(self, curves, *, column="loss", x="epoch"):
+    lines_: list[Line2D]
+    fill_between_: list[Any] | None
+    ax_: Axes
+    figure_: Any  # a Figure, or a SubFigure
+
+    def __init__(
+        self,
+        curves: dict[tuple[str, str], tuple[np.ndarray, np.ndarray]],
+        *,
+        column: str = "loss",
+        x: Literal["epoch", "seconds"] = "epoch",
+    ) -> None:
         self.curves = curves
         self.column = column
         self.x = x
@@ -57,16 +77,16 @@ class TrainingCurveDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
+        estimator: Any,
         *,
-        column=None,
-        x="epoch",
-        name=None,
-        log_scale=False,
-        negate_score=False,
-        ax=None,
-        line_kw=None,
-    ):
+        column: str | None = None,
+        x: Literal["epoch", "seconds"] = "epoch",
+        name: str | None = None,
+        log_scale: bool = False,
+        negate_score: bool = False,
+        ax: Axes | None = None,
+        line_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the history of a fitted network.
 
         Parameters
@@ -112,18 +132,18 @@ class TrainingCurveDisplay:
     @classmethod
     def from_logs(
         cls,
-        logs,
+        logs: Any,
         *,
-        search=None,
-        column=None,
-        x="epoch",
-        band="std",
-        log_scale=False,
-        negate_score=False,
-        ax=None,
-        line_kw=None,
-        fill_between_kw=None,
-    ):
+        search: Any = None,
+        column: str | None = None,
+        x: Literal["epoch", "seconds"] = "epoch",
+        band: Literal["std", "range"] | None = "std",
+        log_scale: bool = False,
+        negate_score: bool = False,
+        ax: Axes | None = None,
+        line_kw: dict[str, Any] | None = None,
+        fill_between_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw histories, or the logs of callbacks, as means and bands.
 
         Runs of one group, such as folds, are drawn as their mean with a band around it.
@@ -199,7 +219,12 @@ class TrainingCurveDisplay:
         )
 
     @classmethod
-    def _from_groups(cls, groups, column, x):
+    def _from_groups(
+        cls,
+        groups: dict[tuple[str, str], list[Any]],
+        column: str | None,
+        x: Literal["epoch", "seconds"],
+    ) -> Self:
         runs = [run for runs in groups.values() for run in runs]
         names = [name for name in runs[0] if name != "epoch"] if runs else []
         if not names:
@@ -216,14 +241,14 @@ class TrainingCurveDisplay:
 
     def plot(
         self,
-        ax=None,
+        ax: Axes | None = None,
         *,
-        band="std",
-        log_scale=False,
-        negate_score=False,
-        line_kw=None,
-        fill_between_kw=None,
-    ):
+        band: Literal["std", "range"] | None = "std",
+        log_scale: bool = False,
+        negate_score: bool = False,
+        line_kw: dict[str, Any] | None = None,
+        fill_between_kw: dict[str, Any] | None = None,
+    ) -> Self:
         """Draw the curves.
 
         Parameters
@@ -256,7 +281,7 @@ class TrainingCurveDisplay:
         sign = -1 if negate_score else 1
         for key, (x, values) in self.curves.items():
             line = self._plot_line(key, x, sign * values, line_kw or {})
-            if band is not None and len(values) > 1:
+            if self.fill_between_ is not None and len(values) > 1:
                 options = {"alpha": 0.2, "linewidth": 0, "color": line.get_color()}
                 low, high = _limits(sign * values, band)
                 self.fill_between_.append(
@@ -268,7 +293,7 @@ class TrainingCurveDisplay:
             ax.locator_params(axis="x", integer=True)
         ax.set_xlabel(self.x.capitalize())
         ax.set_ylabel(_axis_label(self.column, negate_score))
-        if any(not line.get_label().startswith("_") for line in self.lines_):
+        if any(not str(line.get_label()).startswith("_") for line in self.lines_):
             ax.legend(fontsize="small" if len(self.lines_) > MANY else None)
         return self
 

@@ -8,7 +8,7 @@ from .._compat import Interval, Options, StrOptions
 from ..network.activations import ACTIVATIONS
 from ..network.parameters import INITIALIZERS
 from ..training.schedules import SCHEDULES
-from ..training.solvers import SOLVERS
+from ..training.solvers.registry import SOLVERS
 
 
 def _or_auto(*constraints):

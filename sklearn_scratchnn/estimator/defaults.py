@@ -1,11 +1,11 @@
-"""What "auto" stands for: rules on the numbers of rows, features and outputs alone."""
+"""What "auto" stands for: it follows from the numbers of rows, features and outputs."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..training import alpha_path
 from ..training.optimizers import OPTIMIZERS
+from ..training.penalty_search.path import MIN_ROWS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
 
@@ -22,13 +22,16 @@ class Plan:
     batch_size : int or None
         None for the full batch.
     max_iter : int
-        Passes over the rows.
+        Epochs at most.
     tol : float
     early_stopping : bool
     planned : bool
-        Whether the end after ``max_iter`` passes is meant, not a failure to converge.
+        Whether the end after ``max_iter`` epochs is meant, not a failure to converge.
     alpha : float or None
-        None where it is chosen on held-out rows: see `alpha_path`.
+        None where it is chosen on held-out rows, see `AlphaPath`; 0 under "adamw".
+    dropout : float
+    max_grad_norm : float or None
+        As given, where the solver reads them.
 
     See Also
     --------
@@ -53,6 +56,8 @@ class Plan:
     early_stopping: bool
     planned: bool
     alpha: float | None
+    dropout: float
+    max_grad_norm: float | None
 
 
 def make_plan(
@@ -62,7 +67,7 @@ def make_plan(
     *,
     validated=False,
     incremental=False,
-    pathless=False,
+    hold_out_impossible=False,
 ):
     """Resolve every "auto" of the constructor's parameters.
 
@@ -75,7 +80,7 @@ def make_plan(
         Whether ``X_val`` is given.
     incremental : bool, default=False
         Whether this is ``partial_fit``.
-    pathless : bool, default=False
+    hold_out_impossible : bool, default=False
         Whether no rows can be held out to choose alpha on.
 
     Returns
@@ -100,19 +105,21 @@ def make_plan(
     scheduled = params.learning_rate not in ("auto", "constant")
     automatic = auto_solver(n_samples, n_parameters, noisy or scheduled)
     solver = chosen("solver", automatic)
-    stochastic = solver in OPTIMIZERS
-    schedule = chosen(
-        "learning_rate", "cosine" if stochastic and not incremental else "constant"
-    )
+    stochastic, descends = solver in OPTIMIZERS, solver in (*OPTIMIZERS, "gd")
+    schedule = "constant"
+    if descends:
+        planned = stochastic and not incremental
+        schedule = chosen("learning_rate", "cosine" if planned else "constant")
     batch_size = None
     if stochastic:
         asked = chosen("batch_size", auto_batch_size(n_samples))
         batch_size = int(min(asked, n_samples))
-    planned = isinstance(params.max_iter, str) or schedule == "cosine"
-    on_path = solver == "lbfgs" and n_samples >= alpha_path.MIN_ROWS and not pathless
-    rule = auto_alpha_of_stream if incremental else auto_alpha
-    alpha = chosen("alpha", None if on_path else rule(solver, n_samples))
-    passes = auto_passes(solver, n_samples, alpha)
+    on_path = solver == "lbfgs" and n_samples >= MIN_ROWS and not hold_out_impossible
+    auto = auto_alpha_of_stream if incremental else auto_alpha
+    alpha = chosen("alpha", None if on_path else auto(solver, n_samples))
+    if solver == "adamw":
+        alpha = 0.0
+    epochs = auto_epochs(solver, n_samples, alpha)
     return Plan(
         alpha=alpha,
         solver=solver,
@@ -120,10 +127,12 @@ def make_plan(
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
         batch_size=batch_size,
-        max_iter=1 if incremental else chosen("max_iter", passes),
+        max_iter=1 if incremental else chosen("max_iter", epochs),
         tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
-        planned=planned,
+        planned=isinstance(params.max_iter, str) or schedule == "cosine",
+        dropout=params.dropout if descends else 0.0,
+        max_grad_norm=params.max_grad_norm if descends else None,
     )
 
 
@@ -143,7 +152,7 @@ def auto_batch_size(n_samples):
 
 
 def auto_rate(solver, schedule):
-    """The update rule's own; 20 times that where a cosine takes it down to 0 again."""
+    """The optimizer's own; 20 times that where a cosine takes it down to 0 again."""
     if solver not in OPTIMIZERS:
         return 0.5
     rate = OPTIMIZERS[solver].default_rate
@@ -153,7 +162,7 @@ def auto_rate(solver, schedule):
 def auto_alpha(solver, n_samples):
     """Where it is not chosen on held-out rows: 1, and up to 10 with many minibatches.
 
-    The more updates a pass makes, the larger the weights can grow.
+    The more updates an epoch makes, the larger the weights can grow.
     """
     if solver not in OPTIMIZERS:
         return 1.0
@@ -168,10 +177,10 @@ def auto_alpha_of_stream(solver, n_samples):
     return n_samples / 3000
 
 
-def auto_passes(solver, n_samples, alpha):
-    """Passes over the rows; of a stochastic solver fewer, the more rows there are.
+def auto_epochs(solver, n_samples, alpha):
+    """Epochs; of a stochastic solver fewer, the more rows there are.
 
-    After the path of strengths, L-BFGS has begun near its end.
+    After the path of alphas, L-BFGS has begun near its end.
     """
     if solver == "lbfgs" and alpha is None:
         return 20

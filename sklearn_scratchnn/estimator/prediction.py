@@ -1,14 +1,18 @@
-"""Prediction: the forward pass over blocks of rows, with fitted layers."""
+"""Predictions: the forward pass over blocks of rows, with fitted layers."""
+
+from __future__ import annotations
 
 import math
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from .._typing import Integral, Rows
+from ..data.checks import check_X
 from ..data.rows import DenseRows, SparseRows
-from ..network.activations import ACTIVATIONS
-from ..network.losses import LOSSES
-from ..network.network import Network
-from .assembly import block_rows
+from ..network.losses import loss_with_link
+from ..network.network import network_of_layers
+from ..network.workspace import rows_of_a_block
 
 
 class Predictor:
@@ -34,20 +38,21 @@ class Predictor:
             dtype = np.float32 if wider == np.float32 else np.float64
         dtype = np.dtype(dtype)
         self._layers, self._X = (coefs, intercepts, activations, out_activation), X
-        loss = next(l for l in LOSSES.values() if l.out_activation == out_activation)
-        self.network = Network(
+        self.loss = loss_with_link(out_activation)
+        self.network = network_of_layers(
             [W.astype(dtype, copy=False) for W in coefs],
             [b.astype(dtype, copy=False) for b in intercepts],
-            [ACTIVATIONS[name] for name in activations],
-            loss,
+            activations,
+            self.loss,
         )
         self.n_samples, self.dtype = X.shape[0], dtype
-        self._block_rows = block_rows(self.network.layer_sizes, dtype, self.n_samples)
+        sizes = self.network.layer_sizes
+        self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
         kind = DenseRows if isinstance(X, np.ndarray) else SparseRows
         self._rows = kind(X, None, None, dtype, self._block_rows)
 
     def _blocks(self, backward=False):
-        """Yield slice, rows and workspace, after the forward pass, of each block."""
+        """Yield slice, network and workspace, after the forward pass, of each block."""
         workspace = self.network.workspace(self._block_rows, backward)
         for start in range(0, self.n_samples, self._block_rows):
             stop = min(start + self._block_rows, self.n_samples)
@@ -59,12 +64,12 @@ class Predictor:
                     yield from self._blocks_in_float64(start, stop, backward)
                     continue
                 self._check_finite(logits, start, stop)
-            yield slice(start, stop), X, ws
+            yield slice(start, stop), self.network, ws
 
     def _blocks_in_float64(self, start, stop, backward):
         wider = Predictor(*self._layers, self._X[start:stop], np.float64)
-        for block, X, ws in wider._blocks(backward):
-            yield slice(start + block.start, start + block.stop), X, ws
+        for block, network, ws in wider._blocks(backward):
+            yield slice(start + block.start, start + block.stop), network, ws
 
     def _check_finite(self, logits, start, stop):
         """Raise an error that names the inputs, where outputs are no numbers."""
@@ -77,22 +82,21 @@ class Predictor:
 
     @np.errstate(all="ignore")
     def outputs(self, link=None):
-        """Return logits, (n_samples, K), or what ``link`` turns their columns into."""
-        out = np.empty((self.n_samples, len(self.network.biases[-1])), self.dtype)
+        """Return logits, (n_samples, K), or what ``link`` turns them into."""
+        out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
         for block, _, ws in self._blocks():
             values = ws.logits if link is None else link(ws.logits)
             if values.dtype != out.dtype and _leaves(out.dtype, values):
                 out = out.astype(values.dtype)
-            out[block] = values.T
+            out[block] = values
         return out
 
     @np.errstate(all="ignore")
-    def winners(self):
-        """Return the index of the largest logit of each row."""
-        out = np.empty(self.n_samples, np.intp)
-        for block, _, ws in self._blocks():
-            out[block] = ws.logits.argmax(axis=0)
-        return out
+    def decisions(self):
+        """Return the code that each row's logits speak for, as ``Loss.decide``."""
+        return np.concatenate(
+            [self.loss.decide(ws.logits) for _, _, ws in self._blocks()]
+        )
 
     @np.errstate(all="ignore")
     def hidden(self, layer):
@@ -100,23 +104,64 @@ class Predictor:
         n_units = self.network.layer_sizes[1:-1][layer]
         out = np.empty((self.n_samples, n_units), self.dtype)
         for block, _, ws in self._blocks():
-            out[block] = ws.outputs[layer].T
+            out[block] = ws.hidden[layer].a
         return out
 
     @np.errstate(all="ignore")
     def input_gradients(self, seed):
         """Return the derivative of a function of the logits, (n_samples, D).
 
-        ``seed`` turns logits of shape (K, B) into the function's derivative in them, in
+        ``seed`` turns logits of shape (B, K) into the function's derivative in them, in
         place.
         """
         out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
-        for block, _, ws in self._blocks(backward=True):
-            seed(ws.logits)
-            out[block] = ws.network.input_gradients(ws).T
+        for block, network, ws in self._blocks(backward=True):
+            np.copyto(ws.output.delta, ws.logits)
+            seed(ws.output.delta)
+            out[block] = network.input_gradients(ws)
         return out
 
 
 def _leaves(dtype, values):
     """Whether numbers are too large for a dtype."""
     return np.abs(values).max() > np.finfo(dtype).max
+
+
+class PredictionMixin:
+    """What every fitted network answers; reads fitted attributes alone."""
+
+    coefs_: list[np.ndarray]
+
+    def _predictor(self, X):
+        check_is_fitted(self)
+        X = check_X(self, X)
+        return Predictor(
+            self.coefs_, self.intercepts_, self.activations_, self.out_activation_, X
+        )
+
+    def hidden_activations(self, X: Rows, layer: int = -1) -> np.ndarray:
+        """Return what the units of a hidden layer put out for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int, default=-1
+            Which hidden layer, from 0; -1 is the last.
+
+        Returns
+        -------
+        activations : ndarray of shape (n_samples, n_units)
+            After the activation function.
+
+        Raises
+        ------
+        ValueError
+            If the network has no such hidden layer.
+        """
+        predictor = self._predictor(X)
+        n_hidden = len(self.coefs_) - 1
+        if not (isinstance(layer, Integral) and -n_hidden <= layer < n_hidden):
+            raise ValueError(
+                f"layer={layer!r} does not exist: there are {n_hidden} hidden layers."
+            )
+        return predictor.hidden(layer)

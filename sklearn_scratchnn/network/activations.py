@@ -1,31 +1,13 @@
 """Activation functions: ``a = f(z)`` and ``f'(z)``, one class each.
 
-Every class writes into ``out``, which may be the array it reads, and allocates
-nothing. `ACTIVATIONS` at the end names them; parameter validation, the documentation's
-tables and the tests read that dict.
+Every class writes into arrays that are handed to it, and allocates nothing.
+`ACTIVATIONS` at the end names them; parameter validation, the documentation's tables
+and the tests read that dict.
 """
 
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy import (
-    add,
-    divide,
-    exp,
-    expm1,
-    greater,
-    logaddexp,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    sqrt,
-    square,
-    subtract,
-    tanh,
-)
-
-from .backend import logistic, one_and_two
 
 
 class Activation(ABC):
@@ -37,10 +19,7 @@ class Activation(ABC):
     initializer : str
         The initialiser that keeps the variance of the signal under this function.
     keeps_input : bool
-        Whether `derivative` needs z; otherwise a alone is enough, and z's memory
-        becomes a's.
-    uses_scratch : bool
-        Whether an array like z is wanted as scratch. It is zero at first.
+        Whether `derivative` reads z; otherwise the output a is enough.
     smooth : bool
         Whether f' is continuous. Where it jumps, Gauss-Newton gets caught.
 
@@ -48,48 +27,57 @@ class Activation(ABC):
     --------
     >>> import numpy as np
     >>> from sklearn_scratchnn.network.activations import ACTIVATIONS
-    >>> z, a = np.array([-1.0, 0.0, 2.0]), np.empty(3)
-    >>> ACTIVATIONS["identity"].apply(z, a, None)
-    >>> a
-    array([-1.,  0.,  2.])
+    >>> ACTIVATIONS["relu"](np.array([-1.0, 0.0, 2.0]), out=np.empty(3))
+    array([0., 0., 2.])
     """
 
     name = ""
     initializer = "glorot_uniform"
     keeps_input = False
-    uses_scratch = False
     smooth = True
 
     @abstractmethod
-    def apply(self, z, out, scratch):
-        """Write f(z) into ``out``.
+    def __call__(self, z, out):
+        """Write f(z) into ``out``; z may be spent unless ``keeps_input``.
 
         Parameters
         ----------
-        z : ndarray of shape (fan_out, B)
-        out : ndarray of shape (fan_out, B)
-            May be z itself.
-        scratch : ndarray of shape (fan_out, B) or None
-            None unless ``uses_scratch``.
+        z : ndarray of shape (B, fan_out)
+        out : ndarray of shape (B, fan_out)
+            Another array.
+
+        Returns
+        -------
+        ndarray of shape (B, fan_out)
+            The array ``out``.
         """
 
     @abstractmethod
-    def derivative(self, z, a, out, scratch):
-        """Write f'(z) into ``out``, from the output a or, if kept, from z.
-
-        A z that was kept is spent: the method may overwrite it.
+    def derivative(self, z, a, out):
+        """Write f'(z) into ``out``; z and a may be spent.
 
         Parameters
         ----------
-        z : ndarray of shape (fan_out, B)
-            Holds the output, not the input, unless ``keeps_input``.
-        a : ndarray of shape (fan_out, B)
-            What `apply` wrote.
-        out : ndarray of shape (fan_out, B)
-            May be ``a`` itself.
-        scratch : ndarray of shape (fan_out, B) or None
-            None unless ``uses_scratch``.
+        z : ndarray of shape (B, fan_out)
+            The input, if ``keeps_input``; otherwise it holds nothing of use.
+        a : ndarray of shape (B, fan_out)
+            The output, f(z).
+        out : ndarray of shape (B, fan_out)
+            Another array.
+
+        Returns
+        -------
+        ndarray of shape (B, fan_out)
+            The array ``out``.
         """
+
+
+def logistic(z, out):
+    """Write ``1 / (1 + exp(-z))`` into ``out``; where exp overflows, 1 / inf is 0."""
+    np.negative(z, out=out)
+    np.exp(out, out=out)
+    out += 1
+    return np.divide(1, out, out=out)
 
 
 class Identity(Activation):
@@ -97,14 +85,15 @@ class Identity(Activation):
 
     name = "identity"
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write z."""
-        if out is not z:
-            out[...] = z
+        np.copyto(out, z)
+        return out
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write 1."""
         out.fill(1)
+        return out
 
 
 class Tanh(Activation):
@@ -112,40 +101,38 @@ class Tanh(Activation):
 
     name = "tanh"
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write tanh z = 1 - 2 / (1 + exp 2z).
 
         In float64 NumPy's exp takes less than half the time of its tanh. Where it
         overflows, 2 / inf is the 0 that it should be.
         """
-        one, two = one_and_two(z)
-        multiply(z, two, out)
-        exp(out, out)
-        add(out, one, out)
-        divide(two, out, out)
-        subtract(one, out, out)
+        np.multiply(z, 2, out=out)
+        np.exp(out, out=out)
+        out += 1
+        np.divide(2, out, out=out)
+        return np.subtract(1, out, out=out)
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write 1 - a^2."""
-        one, _ = one_and_two(a)
-        square(a, out)
-        subtract(one, out, out)
+        np.square(a, out=out)
+        return np.subtract(1, out, out=out)
 
 
 class Logistic(Activation):
     """f(z) = 1 / (1 + exp(-z)); f' = a (1 - a)."""
 
     name = "logistic"
-    uses_scratch = True
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write 1 / (1 + exp(-z))."""
-        logistic(z, out)
+        return logistic(z, out)
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write a (1 - a)."""
-        subtract(1, a, out=scratch)
-        multiply(a, scratch, out=out)
+        np.subtract(1, a, out=out)
+        out *= a
+        return out
 
 
 class ReLU(Activation):
@@ -153,20 +140,15 @@ class ReLU(Activation):
 
     name = "relu"
     initializer = "he_normal"
-    uses_scratch = True
     smooth = False
 
-    def apply(self, z, out, scratch):
-        """Write max(z, 0).
+    def __call__(self, z, out):
+        """Write max(z, 0)."""
+        return np.maximum(z, 0, out=out)
 
-        The scratch array is never written and so holds zeros: NumPy's loop over two
-        arrays is vectorised where the one over an array and a number is not.
-        """
-        maximum(z, scratch, out=out)
-
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write 1 where a > 0, else 0."""
-        greater(a, 0, out=out)
+        return np.greater(a, 0, out=out)
 
 
 class LeakyReLU(Activation):
@@ -174,20 +156,20 @@ class LeakyReLU(Activation):
 
     name = "leaky_relu"
     initializer = "he_normal"
-    uses_scratch = True
     smooth = False
     slope = 0.01
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write max(z, 0.01 z)."""
-        multiply(z, self.slope, out=scratch)
-        maximum(z, scratch, out=out)
+        np.multiply(z, self.slope, out=out)
+        return np.maximum(z, out, out=out)
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write 1 where a > 0, else 0.01."""
-        greater(a, 0, out=out)
+        np.greater(a, 0, out=out)
         out *= 1 - self.slope
         out += self.slope
+        return out
 
 
 class ELU(Activation):
@@ -195,19 +177,19 @@ class ELU(Activation):
 
     name = "elu"
     initializer = "he_normal"
-    uses_scratch = True
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write max(z, 0) + expm1(min(z, 0))."""
-        minimum(z, 0, out=scratch)
-        expm1(scratch, out=scratch)
-        maximum(z, 0, out=out)
-        out += scratch
+        np.minimum(z, 0, out=out)
+        np.expm1(out, out=out)
+        out += np.maximum(z, 0, out=z)
+        return out
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write min(a, 0) + 1."""
-        minimum(a, 0, out=out)
+        np.minimum(a, 0, out=out)
         out += 1
+        return out
 
 
 class SELU(Activation):
@@ -218,27 +200,27 @@ class SELU(Activation):
 
     name = "selu"
     initializer = "lecun_normal"
-    uses_scratch = True
     smooth = False
     c = 1.6732632423543772
     s = 1.0507009873554805
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write s (max(z, 0) + c expm1(min(z, 0)))."""
-        minimum(z, 0, out=scratch)
-        expm1(scratch, out=scratch)
-        scratch *= self.s * self.c
-        maximum(z, 0, out=out)
+        np.minimum(z, 0, out=out)
+        np.expm1(out, out=out)
+        out *= self.c
+        out += np.maximum(z, 0, out=z)
         out *= self.s
-        out += scratch
+        return out
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write s where a > 0, else a + s c."""
-        greater(a, 0, out=scratch)
-        scratch *= self.s - self.s * self.c
-        minimum(a, 0, out=out)
+        np.minimum(a, 0, out=out)
         out += self.s * self.c
-        out += scratch
+        np.greater(a, 0, out=a)
+        a *= self.s - self.s * self.c
+        out += a
+        return out
 
 
 class GELU(Activation):
@@ -250,36 +232,37 @@ class GELU(Activation):
     name = "gelu"
     initializer = "he_normal"
     keeps_input = True
-    uses_scratch = True
-    k = sqrt(2 / np.pi).item()
+    k = float(np.sqrt(2 / np.pi))
     c = 0.044715
 
     def _one_plus_tanh(self, z, out):
-        square(z, out=out)
+        np.square(z, out=out)
         out *= self.k * self.c
         out += self.k
         out *= z
-        tanh(out, out=out)
+        np.tanh(out, out=out)
         out += 1
+        return out
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write z/2 (1 + tanh u)."""
-        self._one_plus_tanh(z, scratch)
-        scratch *= 0.5
-        multiply(scratch, z, out=out)
+        self._one_plus_tanh(z, out)
+        out *= 0.5
+        out *= z
+        return out
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write t/2 (1 + z (2 - t) u'), t = 1 + tanh u; 1 - tanh^2 u is t (2 - t)."""
-        self._one_plus_tanh(z, scratch)
-        square(z, out=out)
+        t = self._one_plus_tanh(z, out=a)
+        np.square(z, out=out)
         out *= 3 * self.k * self.c
         out += self.k
         out *= z
-        subtract(2, scratch, out=z)
-        out *= z
+        out *= np.subtract(2, t, out=z)
         out += 1
-        out *= scratch
+        out *= t
         out *= 0.5
+        return out
 
 
 class SiLU(Activation):
@@ -288,19 +271,20 @@ class SiLU(Activation):
     name = "silu"
     initializer = "he_normal"
     keeps_input = True
-    uses_scratch = True
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write z s(z)."""
-        logistic(z, scratch)
-        multiply(z, scratch, out=out)
+        logistic(z, out)
+        out *= z
+        return out
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write s + a (1 - s)."""
-        logistic(z, scratch)
-        subtract(1, scratch, out=z)
-        multiply(a, z, out=out)
-        out += scratch
+        s = logistic(z, out=z)
+        np.subtract(1, s, out=out)
+        out *= a
+        out += s
+        return out
 
 
 class Softplus(Activation):
@@ -309,15 +293,15 @@ class Softplus(Activation):
     name = "softplus"
     initializer = "he_normal"
 
-    def apply(self, z, out, scratch):
+    def __call__(self, z, out):
         """Write log(exp 0 + exp z), which overflows for no z."""
-        logaddexp(z, 0, out=out)
+        return np.logaddexp(z, 0, out=out)
 
-    def derivative(self, z, a, out, scratch):
+    def derivative(self, z, a, out):
         """Write 1 - exp(-a)."""
-        negative(a, out=out)
-        expm1(out, out=out)
-        negative(out, out=out)
+        np.negative(a, out=out)
+        np.expm1(out, out=out)
+        return np.negative(out, out=out)
 
 
 ACTIVATIONS = {

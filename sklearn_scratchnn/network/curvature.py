@@ -1,4 +1,4 @@
-"""The generalised Gauss-Newton matrix of the objective, for small networks."""
+"""The generalised Gauss-Newton matrix of an objective, for small networks."""
 
 import numpy as np
 
@@ -31,13 +31,42 @@ def curvature(objective):
     n = len(objective.theta)
     G = np.zeros((n, n), objective.dtype)
     G.flat[: objective.n_weights * (n + 1) : n + 1] = objective.penalty
-    row_gradients = np.empty((objective.block_rows, n), objective.dtype)
+    gradients = np.empty((objective.block_rows, n), objective.dtype)
     for X, _, weight, ws in objective.blocks():
         p = loss.probabilities(network.forward(X, ws)).copy()
         for j, root in enumerate(loss.curvature_roots(p)):
             if j:
                 network.forward(X, ws)  # `row_gradients` spent the last one
-            np.multiply(root, np.sqrt(weight), out=ws.logits)
-            J = network.row_gradients(X, ws, row_gradients[: len(weight)])
+            np.multiply(root, np.sqrt(weight), out=ws.output.delta)
+            J = row_gradients(network, ws, gradients[: ws.n_rows])
             G += J.T @ J
     return value, G
+
+
+def row_gradients(network, ws, out):
+    """Write each row's own dC/dtheta into ``out``: B1 and B2 before the sum over rows.
+
+    Parameters
+    ----------
+    network : Network
+    ws : Workspace
+        Holds a forward pass, and delta_L; spent.
+    out : ndarray of shape (B, n_parameters)
+
+    Returns
+    -------
+    ndarray of shape (B, n_parameters)
+        The array ``out``.
+    """
+    B, bias = out.shape
+    start = sum(W.size for W in network.weights)
+    for l in range(len(network.weights) - 1, -1, -1):
+        fan_in, fan_out = network.weights[l].shape
+        bias, start = bias - fan_out, start - fan_in * fan_out
+        rows = out[:, start : start + fan_in * fan_out].reshape(B, fan_in, fan_out)
+        a, delta = np.asarray(ws.layers[l].input), ws.layers[l].delta
+        np.einsum("bi,bj->bij", a, delta, out=rows)                     # B1
+        out[:, bias : bias + fan_out] = delta                           # B2
+        if l > 0:
+            network.backward_to(l - 1, ws)                              # B3, B4
+    return out

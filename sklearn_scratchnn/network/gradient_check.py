@@ -8,7 +8,10 @@ Along a random direction v of length 1 every parameter takes part in the compari
 that a few directions do the work of one difference per parameter.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,17 +44,17 @@ class GradientCheck:
     numerical: np.ndarray
 
     @property
-    def relative_errors(self):
+    def relative_errors(self) -> np.ndarray:
         """Difference over the larger of the two, of shape (n_directions,)."""
         size = np.maximum(np.abs(self.analytic), np.abs(self.numerical))
         return np.abs(self.analytic - self.numerical) / np.where(size > 0, size, 1.0)
 
     @property
-    def relative_error(self):
+    def relative_error(self) -> float:
         """The largest of `relative_errors`."""
         return self.relative_errors.max().item()
 
-    def __str__(self):
+    def __str__(self) -> str:
         """One line per direction, with both numbers."""
         lines = [f"{'analytic':>19} {'numerical':>19} {'relative error':>15}"]
         columns = self.analytic, self.numerical, self.relative_errors
@@ -59,7 +62,12 @@ class GradientCheck:
         return "\n".join(lines)
 
 
-def check_gradient(objective, n_directions=3, step=None, random_state=0):
+def check_gradient(
+    objective: Any,
+    n_directions: int = 3,
+    step: float | None = None,
+    random_state: int = 0,
+) -> GradientCheck:
     """Compare an objective's gradient with central differences.
 
     Parameters
@@ -80,9 +88,10 @@ def check_gradient(objective, n_directions=3, step=None, random_state=0):
     Returns
     -------
     GradientCheck
-        The caller judges it. A right gradient in float64 has errors below 1e-6; a
-        wrong one seldom below 1e-4. In float32 no more than about 1e-2 can be told:
-        compare its gradient with that of the same parameters in float64 instead.
+        Its errors are not compared with a limit. A right gradient in float64 has
+        errors below 1e-6; a wrong one seldom below 1e-4. In float32 an error below
+        about 1e-2 means nothing: compare the gradient with that of the same parameters
+        in float64 instead.
 
     Notes
     -----
@@ -93,16 +102,14 @@ def check_gradient(objective, n_directions=3, step=None, random_state=0):
     --------
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+    >>> from sklearn_scratchnn.data.sample import make_sample
     >>> from sklearn_scratchnn.network.gradient_check import check_gradient
-    >>> from sklearn_scratchnn.data.inputs import make_sample
-    >>> from sklearn_scratchnn.network.parameters import ParameterVector
-    >>> parameters = ParameterVector((4, 5, 3))
-    >>> parameters.theta[:] = np.random.RandomState(0).randn(len(parameters.theta))
-    >>> network = make_network(parameters, ["gelu"], "softmax_cross_entropy")
+    >>> from sklearn_scratchnn.network.network import make_network
+    >>> from sklearn_scratchnn.training.objective import Objective
+    >>> network = make_network((4, 5, 3), ["gelu"], "softmax_cross_entropy")
+    >>> network.parameters.theta[:] = np.random.RandomState(0).randn(43)
     >>> X, y = load_iris(return_X_y=True)
-    >>> sample = make_sample(X, y, np.arange(3), None)
-    >>> objective = make_objective(network, parameters, sample, None, penalty=0.01)
+    >>> objective = Objective(network, make_sample(X, y, network.loss), penalty=0.01)
     >>> check = check_gradient(objective)
     >>> check.relative_error < 1e-6
     True
@@ -114,10 +121,10 @@ def check_gradient(objective, n_directions=3, step=None, random_state=0):
         step = np.finfo(theta.dtype).eps ** (1 / 3)
     objective.value_and_gradient()
     gradient, here = objective.gradient.theta.astype(np.float64), theta.copy()
-    random_state = np.random.RandomState(random_state)
+    random = np.random.RandomState(random_state)
     analytic, numerical = np.empty(n_directions), np.empty(n_directions)
     for i in range(n_directions):
-        v = random_state.randn(len(theta))
+        v = random.randn(len(theta))
         v /= np.linalg.norm(v)
         analytic[i] = v @ gradient                                      # G1
         theta[:] = here + step * v

@@ -1,37 +1,30 @@
-"""Losses on logits: each owns its link (softmax, logistic) and its derivative.
+"""Losses on logits: each owns its link, its derivative, and what an output means.
 
-Logits, targets and probabilities are stored as columns, ``z`` of shape (K, B): sums
-over the K outputs then run along memory, over B at a time. `LOSSES` at the end names
-the classes.
+Logits, targets and probabilities are of shape (B, K), a row each. `LOSSES` at the end
+names the classes.
 """
 
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy import (
-    add,
-    divide,
-    exp,
-    log,
-    logaddexp,
-    maximum,
-    multiply,
-    negative,
-    sqrt,
-    subtract,
-)
 
-from .backend import dot, logistic
+from .activations import logistic
 
 
 class Loss(ABC):
-    """A loss of logits z against targets Y, and its link.
+    """A loss of logits z against targets Y, its link, and its kind of y.
 
     Attributes
     ----------
     name : str
     out_activation : str
         Name of the link, as in ``MLPClassifier.out_activation_``.
+    kind_of_y : str
+        What a y of this loss holds, in words for an error.
+    least_outputs : int
+        Fewer outputs cannot be trained.
+    outputs_are_columns : bool
+        Whether there is an output for each column of y, and not for each label.
 
     Examples
     --------
@@ -42,10 +35,88 @@ class Loss(ABC):
 
     name = ""
     out_activation = ""
+    kind_of_y = ""
+    least_outputs = 1
+    outputs_are_columns = True
+
+    # What an output means ----------------------------------------------------------
+
+    @abstractmethod
+    def outputs_of(self, y):
+        """Return what the network has an output for: labels, or columns' numbers.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,) or (n_samples, n_columns)
+
+        Returns
+        -------
+        ndarray of shape (K,)
+            Sorted.
+        """
+
+    @abstractmethod
+    def encode(self, y, outputs):
+        """Return y as codes, which `target_table` turns into targets.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,) or (n_samples, n_columns)
+        outputs : ndarray of shape (K,)
+            From `outputs_of`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, K)
+            Those of y that are not among the outputs have any code.
+        """
+
+    @abstractmethod
+    def decode(self, codes, outputs):
+        """Return what `predict` returns for the codes of `decide`.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples,) or (n_samples, K)
+        outputs : ndarray of shape (K,)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, K)
+            As the y that was encoded.
+        """
+
+    @abstractmethod
+    def decide(self, z):
+        """Return the code that the logits of each row speak for.
+
+        Parameters
+        ----------
+        z : ndarray of shape (B, K)
+
+        Returns
+        -------
+        ndarray of shape (B,) or (B, K)
+            See `decode`.
+        """
+
+    @abstractmethod
+    def strata(self, codes):
+        """Return what a split of the rows is stratified by.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples,) or (n_samples, K)
+
+        Returns
+        -------
+        ndarray of int of shape (n_samples,) or None
+            The class of each row; None where a row is not of one class.
+        """
 
     @abstractmethod
     def target_table(self, n_outputs, label_smoothing):
-        """Return what an encoded label is replaced by, along the last axis.
+        """Return the target of each code.
 
         Parameters
         ----------
@@ -54,28 +125,49 @@ class Loss(ABC):
 
         Returns
         -------
-        ndarray of shape (n_outputs, n_outputs) or (2,)
-            ``table[..., code]`` is the target of a label.
+        ndarray of shape (n_codes, ...) or None
+            ``table[codes]`` are the targets Y, (B, K); None where the codes are.
         """
 
     @abstractmethod
-    def value_and_delta(self, z, Y, weight, ws):
-        """Return the weighted loss of a batch; turn z into delta = dC/dz in place.
+    def constant_loss(self, codes, weights, n_outputs, label_smoothing=0.0):
+        """Return the least mean loss of a prediction that is the same for every row.
 
         Parameters
         ----------
-        z : ndarray of shape (K, B)
-            Logits; overwritten by delta.
-        Y : ndarray of shape (K, B)
-            Targets times weight.
-        weight : ndarray of shape (B,)
-            All positive.
-        ws : Workspace
-            Of which ``columns``, (K, B), and the rows, (B,), are overwritten.
+        codes : ndarray of shape (n_samples,) or (n_samples, K)
+        weights : ndarray of shape (n_samples,) or None
+        n_outputs : int
+        label_smoothing : float, default=0.0
 
         Returns
         -------
-        value : float
+        float
+            What a trained network must come below.
+        """
+
+    # The loss and its derivative ---------------------------------------------------
+
+    @abstractmethod
+    def value_and_delta(self, z, Y, weight, delta, row):
+        """Return the weighted loss of a batch; write its derivative into ``delta``.
+
+        Parameters
+        ----------
+        z : ndarray of shape (B, K)
+            Logits; spent.
+        Y : ndarray of shape (B, K)
+            Targets.
+        weight : float or ndarray of shape (B, 1)
+            Positive.
+        delta : ndarray of shape (B, K)
+            Overwritten by dC/dz.
+        row : ndarray of shape (B, 1)
+            Overwritten by what the method has to keep of a row.
+
+        Returns
+        -------
+        float
             ``sum_b weight_b C_b``.
         """
 
@@ -85,10 +177,10 @@ class Loss(ABC):
 
         Parameters
         ----------
-        z : ndarray of shape (K, B)
+        z : ndarray of shape (B, K)
             Logits; spent.
-        Y : ndarray of shape (K, B)
-            Targets, not weighted.
+        Y : ndarray of shape (B, K)
+            Targets.
 
         Returns
         -------
@@ -102,22 +194,24 @@ class Loss(ABC):
         return type(self).curvature_roots is not Loss.curvature_roots
 
     def curvature_roots(self, p):
-        """Yield S_1, S_2 .. with d2C/dz2 = sum_j S_j S_j^T in each row.
+        """Yield S_1, S_2 .. with d2C/dz2 = sum_j S_j^T S_j in each row.
 
         A loss whose second derivative depends on the targets too, or is not positive,
         has none.
 
         Parameters
         ----------
-        p : ndarray of shape (K, B)
+        p : ndarray of shape (B, K)
             Probabilities.
 
         Yields
         ------
-        ndarray of shape (K, B)
+        ndarray of shape (B, K)
             The next S_j.
         """
         raise NotImplementedError
+
+    # The link ----------------------------------------------------------------------
 
     @abstractmethod
     def probabilities(self, z):
@@ -125,13 +219,41 @@ class Loss(ABC):
 
         Parameters
         ----------
-        z : ndarray of shape (K, B)
+        z : ndarray of shape (B, K)
 
         Returns
         -------
-        ndarray of shape (K, B)
+        ndarray of shape (B, K)
             The same array; finite for every finite z.
         """
+
+    @abstractmethod
+    def log_probabilities(self, z):
+        """Turn logits into log-probabilities, in place.
+
+        Parameters
+        ----------
+        z : ndarray of shape (B, K)
+
+        Returns
+        -------
+        ndarray of shape (B, K)
+            The same array; finite for every finite z.
+        """
+
+    def decision(self, z):
+        """Return the logits as scikit-learn's ``decision_function`` has them.
+
+        Parameters
+        ----------
+        z : ndarray of shape (B, K)
+
+        Returns
+        -------
+        ndarray of shape (B, K) or (B,)
+            One number a row where one is enough.
+        """
+        return z
 
     @abstractmethod
     def output_seed(self, k, of):
@@ -145,66 +267,85 @@ class Loss(ABC):
         Returns
         -------
         callable
-            Takes z, of shape (K, B), and changes it in place.
+            Takes z, of shape (B, K), and changes it in place.
         """
 
-    @abstractmethod
-    def log_probabilities(self, z):
-        """Turn logits into log-probabilities, in place.
 
-        Parameters
-        ----------
-        z : ndarray of shape (K, B)
-
-        Returns
-        -------
-        ndarray of shape (K, B)
-            The same array; finite for every finite z.
-        """
+def _entropy(p):
+    """Return -sum p log p."""
+    return -np.sum(p * np.log(np.where(p > 0, p, 1.0)))
 
 
 class SoftmaxCrossEntropy(Loss):
     """C = -sum_k Y_k log p_k with p = softmax(z), hence dC/dz = p - Y.
 
-    The maximum of the logits is subtracted first, which changes no probability and
-    keeps exp from overflowing (Goodfellow et al., 2016, sec. 4.1).
+    For one label a row. The maximum of the logits is subtracted first, which changes no
+    probability and keeps exp from overflowing (Goodfellow et al., 2016, sec. 4.1).
 
     Examples
     --------
     >>> import numpy as np
     >>> from sklearn_scratchnn.network.losses import SoftmaxCrossEntropy
-    >>> z = np.log([[1.0, 5.0], [3.0, 5.0]])  # two classes, two rows
+    >>> z = np.log([[1.0, 3.0], [5.0, 5.0]])  # two rows, two classes
     >>> SoftmaxCrossEntropy().probabilities(z)
-    array([[0.25, 0.5 ],
-           [0.75, 0.5 ]])
+    array([[0.25, 0.75],
+           [0.5 , 0.5 ]])
     """
 
     name = "softmax_cross_entropy"
     out_activation = "softmax"
+    kind_of_y = "one label a row"
+    least_outputs = 2
+    outputs_are_columns = False
+
+    def outputs_of(self, y):
+        """The labels that occur."""
+        return np.unique(y)
+
+    def encode(self, y, outputs):
+        """Each label's index among the outputs, (n_samples,)."""
+        codes = np.searchsorted(outputs, y).astype(np.int32)
+        return np.minimum(codes, len(outputs) - 1, out=codes)
+
+    def decode(self, codes, outputs):
+        """The label of each index."""
+        return outputs[codes]
+
+    def decide(self, z):
+        """The index of the largest logit."""
+        return z.argmax(axis=1)
+
+    def strata(self, codes):
+        """The classes."""
+        return codes
 
     def target_table(self, n_outputs, label_smoothing):
-        """Column k is the target of class k (Szegedy et al., 2016, sec. 7)."""
+        """Row k is the target of class k (Szegedy et al., 2016, sec. 7)."""
         table = np.full((n_outputs, n_outputs), label_smoothing / n_outputs)
         np.fill_diagonal(table, 1 - label_smoothing + label_smoothing / n_outputs)
         return table
 
-    def value_and_delta(self, z, Y, weight, ws):
-        """Return sum_b w_b log sum_k exp z_kb - sum_kb Y_kb z_kb; z becomes w p - Y."""
-        row, ones = ws.row, ws.output_ones
-        ws.find_largest()
-        ws.subtract_row()
-        value = dot(Y.ravel(), z.ravel())
-        exp(z, z)
-        ones.dot(z, row)
-        weighted = divide(row, weight, ws.second_row)
-        divide(z, weighted, z)                          # L1  w p = w softmax(z)
-        log(row, row)
-        subtract(z, Y, z)                               # L3  delta = dC/dz = p - Y
-        return dot(weight, row) - value                 # L2  C = -sum_k Y_k log p_k
+    def constant_loss(self, codes, weights, n_outputs, label_smoothing=0.0):
+        """The entropy of the classes' frequencies, smoothed as the targets are."""
+        mass = np.bincount(codes, weights, n_outputs)
+        p = mass / mass.sum()
+        return _entropy((1 - label_smoothing) * p + label_smoothing / n_outputs)
+
+    def value_and_delta(self, z, Y, weight, delta, row):
+        """Return sum_b w_b C_b; delta becomes w (p - Y)."""
+        z -= z.max(axis=1, keepdims=True, out=row)
+        np.exp(z, out=delta)
+        delta /= delta.sum(axis=1, keepdims=True, out=row)      # L1  p = softmax(z)
+        z -= np.log(row, out=row)                               #     log p
+        np.vecdot(Y, z, out=row[:, 0])                          # L2  -C = sum Y log p
+        row *= weight
+        delta -= Y                                              # L3  dC/dz = p - Y
+        delta *= weight
+        return -float(row.sum())
 
     def row_losses(self, z, Y):
         """Return -sum_k Y_k log p_k."""
-        return -np.sum(Y * self.log_probabilities(z), axis=0)
+        return -np.vecdot(Y, self.log_probabilities(z))
 
     def curvature_roots(self, p):
         """Yield the K - 1 columns of the Cholesky factor of diag(p) - p p^T.
@@ -212,20 +353,30 @@ class SoftmaxCrossEntropy(Loss):
         Column j is sqrt(p_j s / (p_j + s)) (e_j - p_{>j} / s), with s the sum of the
         p_k behind j (Tanabe and Sagae, 1992, theorem 1).
         """
-        tails = np.cumsum(p[::-1], axis=0)[::-1]
-        tails = maximum(tails, np.finfo(p.dtype).tiny)
-        for j, (p_j, s) in enumerate(zip(p[:-1], tails[1:])):
-            root = np.zeros_like(p)
-            root[j] = sqrt(p_j * (s / tails[j]))
-            multiply(p[j + 1 :] / s, -root[j], out=root[j + 1 :])
+        tails = np.cumsum(p[:, ::-1], axis=1)[:, ::-1]
+        tails = np.maximum(tails, np.finfo(p.dtype).tiny)
+        for j in range(p.shape[1] - 1):
+            root, s = np.zeros_like(p), tails[:, j + 1]
+            root[:, j] = np.sqrt(p[:, j] * (s / tails[:, j]))
+            root[:, j + 1 :] = -(p[:, j + 1 :].T / s * root[:, j]).T
             yield root
 
     def probabilities(self, z):
-        """Softmax over axis 0, in place."""
-        z -= maximum.reduce(z, 0)
-        exp(z, out=z)
-        z /= add.reduce(z, 0)
+        """Softmax of each row, in place."""
+        z -= z.max(axis=1, keepdims=True)
+        np.exp(z, out=z)
+        z /= z.sum(axis=1, keepdims=True)
         return z
+
+    def log_probabilities(self, z):
+        """Log-softmax of each row, in place."""
+        z -= z.max(axis=1, keepdims=True)
+        z -= np.log(np.sum(np.exp(z), axis=1, keepdims=True))
+        return z
+
+    def decision(self, z):
+        """For two classes the log-odds of the second."""
+        return z[:, 1] - z[:, 0] if z.shape[1] == 2 else z
 
     def output_seed(self, k, of):
         """Logit: e_k less the other classes' mean, as only differences matter.
@@ -234,22 +385,16 @@ class SoftmaxCrossEntropy(Loss):
         """
 
         def of_logit(z):
-            z.fill(-1 / (len(z) - 1))
-            z[k] = 1
+            z.fill(-1 / (z.shape[1] - 1))
+            z[:, k] = 1
 
         def of_probability(z):
             p = self.probabilities(z)
-            p_k = p[k].copy()
-            p *= -p_k
-            p[k] += p_k
+            p_k = p[:, k].copy()
+            p *= -p_k[:, np.newaxis]
+            p[:, k] += p_k
 
         return of_logit if of == "logit" else of_probability
-
-    def log_probabilities(self, z):
-        """Log-softmax over axis 0, in place."""
-        z -= np.amax(z, axis=0)
-        z -= log(np.sum(exp(z), axis=0))
-        return z
 
 
 class LogisticCrossEntropy(Loss):
@@ -261,64 +406,102 @@ class LogisticCrossEntropy(Loss):
     --------
     >>> import numpy as np
     >>> from sklearn_scratchnn.network.losses import LogisticCrossEntropy
-    >>> z = np.log([[1.0], [3.0]])  # two labels, one row
+    >>> z = np.log([[1.0, 3.0]])  # one row, two labels
     >>> LogisticCrossEntropy().probabilities(z).round(2)
-    array([[0.5 ],
-           [0.75]])
+    array([[0.5 , 0.75]])
     """
 
     name = "logistic_cross_entropy"
     out_activation = "logistic"
+    kind_of_y = "an indicator matrix, several labels a row"
+
+    def outputs_of(self, y):
+        """The numbers of the columns."""
+        return np.arange(y.shape[1])
+
+    def encode(self, y, outputs):
+        """Absence 0 or presence 1 of each label, (n_samples, K)."""
+        return np.ascontiguousarray(y != 0, dtype=np.uint8)
+
+    def decode(self, codes, outputs):
+        """Return zeros and ones."""
+        return codes.astype(int)
+
+    def decide(self, z):
+        """Whether a logit is positive, and its probability above one half."""
+        return z > 0
+
+    def strata(self, codes):
+        """None: a row has several labels."""
+        return None
 
     def target_table(self, n_outputs, label_smoothing):
         """Absent and present, each drawn towards one half by the smoothing."""
         return np.array([label_smoothing / 2, 1 - label_smoothing / 2])
 
-    def value_and_delta(self, z, Y, weight, ws):
-        """Return sum_kb (w_b softplus(z_kb) - Y_kb z_kb); z becomes w p - Y."""
-        value = dot(Y.ravel(), z.ravel())
-        softplus = logaddexp(z, 0, out=ws.columns)
-        softplus *= weight
-        logistic(z, z)                                  # L1  p = s(z)
-        z *= weight
-        z -= Y                                          # L3  delta = dC/dz = p - Y
-        return float(add.reduce(softplus, None)) - value    # L2  C
+    def constant_loss(self, codes, weights, n_outputs, label_smoothing=0.0):
+        """The sum of the labels' entropies, smoothed as the targets are."""
+        p = np.average(codes, axis=0, weights=weights)
+        p = (1 - label_smoothing) * p + label_smoothing / 2
+        return _entropy(p) + _entropy(1 - p)
+
+    def value_and_delta(self, z, Y, weight, delta, row):
+        """Return sum_b w_b C_b, C = sum_k (softplus z_k - Y_k z_k); delta: w (p - Y).
+
+        Softplus, log(1 + exp z), is -log(1 - p); log p is z less than that.
+        """
+        np.logaddexp(z, 0, out=delta)
+        delta.sum(axis=1, keepdims=True, out=row)
+        row *= weight
+        value = float(row.sum())
+        np.vecdot(Y, z, out=row[:, 0])
+        row *= weight
+        value -= float(row.sum())                               # L2  C
+        logistic(z, out=delta)                                  # L1  p = s(z)
+        delta -= Y                                              # L3  dC/dz = p - Y
+        delta *= weight
+        return value
 
     def row_losses(self, z, Y):
         """Return sum_k (softplus(z_k) - Y_k z_k)."""
-        return np.sum(logaddexp(z, 0) - Y * z, axis=0)
+        return np.sum(np.logaddexp(z, 0) - Y * z, axis=1)
 
     def curvature_roots(self, p):
         """Yield sqrt(p_j (1 - p_j)) e_j."""
-        for j, p_j in enumerate(p):
+        for j in range(p.shape[1]):
             root = np.zeros_like(p)
-            root[j] = sqrt(p_j * (1 - p_j))
+            root[:, j] = np.sqrt(p[:, j] * (1 - p[:, j]))
             yield root
 
     def probabilities(self, z):
         """Logistic function, in place, as exp(log p): small p keep their digits."""
-        return exp(self.log_probabilities(z), out=z)
+        return np.exp(self.log_probabilities(z), out=z)
+
+    def log_probabilities(self, z):
+        """Turn z into -softplus(-z) in place."""
+        np.negative(z, out=z)
+        np.logaddexp(z, 0, out=z)
+        return np.negative(z, out=z)
 
     def output_seed(self, k, of):
         """Logit: e_k. Probability: p_k (1 - p_k) e_k."""
 
         def of_logit(z):
             z.fill(0)
-            z[k] = 1
+            z[:, k] = 1
 
         def of_probability(z):
-            p = self.probabilities(z)
-            slope = p[k] * (1 - p[k])
+            p_k = self.probabilities(z)[:, k]
+            slope = p_k * (1 - p_k)
             z.fill(0)
-            z[k] = slope
+            z[:, k] = slope
 
         return of_logit if of == "logit" else of_probability
 
-    def log_probabilities(self, z):
-        """Turn z into -softplus(-z) in place."""
-        negative(z, out=z)
-        logaddexp(z, 0, out=z)
-        return negative(z, out=z)
-
 
 LOSSES = {loss.name: loss for loss in (SoftmaxCrossEntropy(), LogisticCrossEntropy())}
+
+
+def loss_with_link(out_activation):
+    """Return a loss whose link has a name: losses with one link predict alike."""
+    return next(f for f in LOSSES.values() if f.out_activation == out_activation)

@@ -1,9 +1,40 @@
 """One flat vector of parameters, with a view per layer, and how it is initialised."""
 
+from itertools import pairwise
+
 import numpy as np
 
 
-class ParameterVector:
+class Layers:
+    """The weights and biases of a network, layer by layer.
+
+    Parameters
+    ----------
+    weights : sequence of ndarray of shape (fan_in, fan_out)
+    biases : sequence of ndarray of shape (fan_out,)
+
+    Attributes
+    ----------
+    weights, biases : list of ndarray
+    layer_sizes : tuple of int
+        Features, hidden units of each layer, outputs.
+    dtype : dtype
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.network.parameters import Layers
+    >>> Layers([np.zeros((4, 3))], [np.zeros(3)]).layer_sizes
+    (4, 3)
+    """
+
+    def __init__(self, weights, biases):
+        self.weights, self.biases = list(weights), list(biases)
+        self.layer_sizes = (len(self.weights[0]), *(len(b) for b in self.biases))
+        self.dtype = self.weights[0].dtype
+
+
+class ParameterVector(Layers):
     """All weights, then all biases, of a network as views into one flat array.
 
     Weights come first, so that what the L2 penalty sees is one slice. A gradient has
@@ -32,18 +63,34 @@ class ParameterVector:
     """
 
     def __init__(self, layer_sizes, dtype=np.float64):
-        self.layer_sizes = tuple(layer_sizes)
-        shapes = list(zip(self.layer_sizes[:-1], self.layer_sizes[1:]))
+        shapes = list(pairwise(layer_sizes))
         n_weights = sum(fan_in * fan_out for fan_in, fan_out in shapes)
-        self.theta = np.zeros(n_weights + sum(self.layer_sizes[1:]), dtype)
+        self.theta = np.zeros(n_weights + sum(layer_sizes[1:]), dtype)
         self.penalised = self.theta[:n_weights]
-        self.weights, self.biases = [], []
-        start, bias = 0, n_weights
+        weights, biases, start, bias = [], [], 0, n_weights
         for fan_in, fan_out in shapes:
             stop = start + fan_in * fan_out
-            self.weights.append(self.theta[start:stop].reshape(fan_in, fan_out))
-            self.biases.append(self.theta[bias : bias + fan_out])
+            weights.append(self.theta[start:stop].reshape(fan_in, fan_out))
+            biases.append(self.theta[bias : bias + fan_out])
             start, bias = stop, bias + fan_out
+        super().__init__(weights, biases)
+
+    def like(self, theta):
+        """Return a vector of the same layout that holds other numbers.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (n_parameters,)
+            Copied.
+
+        Returns
+        -------
+        ParameterVector
+            In their dtype.
+        """
+        other = ParameterVector(self.layer_sizes, theta.dtype)
+        np.copyto(other.theta, theta)
+        return other
 
     def assign(self, weights, biases):
         """Copy the layers' ``weights`` and ``biases`` into the vector.

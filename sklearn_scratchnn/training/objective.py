@@ -10,8 +10,9 @@ does not grow with the number of rows.
 
 import numpy as np
 
-from ..network.backend import add_scaled, dot
 from ..network.parameters import ParameterVector
+from ..network.workspace import rows_of_a_block
+from .blas import add_scaled, dot
 
 
 class Objective:
@@ -20,22 +21,16 @@ class Objective:
     Parameters
     ----------
     network : Network
-    parameters : ParameterVector
-        Of the network.
-    rows : DenseRows or SparseRows
-    targets : Targets
-    weights : ndarray of shape (n_samples,) or None
-        Sample weights of mean 1.
-    penalty : float
-        The strength of the L2 term, alpha / n; 0 for none.
-    block_rows : int
-        Rows that are computed at once.
+        With a `ParameterVector`, at which the objective is evaluated.
+    sample : Sample
+        The rows that take part, standardised as it says.
+    penalty : float, default=0.0
+        The factor alpha / n of the L2 term; 0 for none.
+    block_rows : int, default=None
+        Rows that are computed at once; None for what fits the cache.
     draw_mask : callable, default=None
-        Fills an array with a dropout mask; None for no dropout.
-
-    See Also
-    --------
-    sklearn_scratchnn.estimator.assembly.make_objective : Makes one from a sample.
+        Fills an array with a dropout mask and returns it; None for no dropout.
+    label_smoothing : float, default=0.0
 
     Examples
     --------
@@ -43,18 +38,12 @@ class Objective:
 
     >>> import numpy as np
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_scratchnn.estimator.assembly import make_network
-    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.network import make_network
     >>> from sklearn_scratchnn.training.objective import Objective
-    >>> from sklearn_scratchnn.network.parameters import ParameterVector
-    >>> from sklearn_scratchnn.data.rows import DenseRows, Targets
     >>> X, y = load_iris(return_X_y=True)
-    >>> layers = ParameterVector((4, 3))
-    >>> network = make_network(layers, [], "softmax_cross_entropy")
-    >>> rows = DenseRows(X, None, None, "float64", n_rows=150)
-    >>> table = network.loss.target_table(3, 0.0)
-    >>> targets = Targets(y, table, "float64")
-    >>> objective = Objective(network, layers, rows, targets, None, 0.01, 150)
+    >>> network = make_network((4, 3), [], "softmax_cross_entropy")
+    >>> objective = Objective(network, make_sample(X, y, network.loss), penalty=0.01)
     >>> print(f"{objective.value_and_gradient():.4f} {np.log(3):.4f}")
     1.0986 1.0986
     """
@@ -62,27 +51,28 @@ class Objective:
     def __init__(
         self,
         network,
-        parameters,
-        rows,
-        targets,
-        weights,
-        penalty,
-        block_rows,
+        sample,
+        penalty=0.0,
+        block_rows=None,
         draw_mask=None,
+        label_smoothing=0.0,
     ):
-        self.network, self.parameters = network, parameters
-        self.rows, self.targets, self.weights = rows, targets, weights
-        self.penalty, self.draw_mask = penalty, draw_mask
-        self.n_samples = targets.n_samples
-        self.block_rows = min(block_rows, self.n_samples)
-        self.theta, self.dtype = parameters.theta, parameters.theta.dtype
-        self.n_weights = len(parameters.penalised)
+        self.network, self.penalty, self.draw_mask = network, penalty, draw_mask
+        self.theta, self.dtype = network.parameters.theta, network.dtype
+        self.n_weights = len(network.parameters.penalised)
+        self.n_samples = n = sample.n_samples
+        self.block_rows = rows_of_a_block(network.layer_sizes, self.dtype, n)
+        if block_rows is not None:
+            self.block_rows = min(block_rows, n)
+        self.rows = sample.rows(self.dtype, self.block_rows)
+        table = network.loss.target_table(network.layer_sizes[-1], label_smoothing)
+        self.targets = sample.targets(table, self.dtype, self.block_rows)
+        self.weights = sample.mean_one_weights(self.dtype)
         self.workspace = network.workspace(
             self.block_rows, dropout=draw_mask is not None
         )
-        self.gradient = ParameterVector(parameters.layer_sizes, self.dtype)
-        self._part = None
-        self._uniform = {}
+        self.gradient = ParameterVector(network.layer_sizes, self.dtype)
+        self._of_a_block = None
         self._only_block = None
 
     # The full batch ---------------------------------------------------------------
@@ -115,10 +105,10 @@ class Objective:
         float
             Over all rows, without dropout, penalty included.
         """
-        value = 0.0
+        value, loss = 0.0, self.network.loss
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
-            value += self.network.loss.value_and_delta(z, Y, weight, ws)
+            value += loss.value_and_delta(z, Y, weight, ws.output.delta, ws.row)
         return value + self.penalty_value()
 
     def row_losses(self):
@@ -129,15 +119,12 @@ class Objective:
         ndarray of shape (n_samples,)
             Without weight and penalty.
         """
-        losses = np.empty(self.n_samples, self.dtype)
-        start = 0
-        for X, _, _, ws in self.blocks():
-            block = slice(start, start := start + ws.n_rows)
-            codes = self.targets.block(block.start, block.stop)
-            # Not the block's own: times a weight, which may have been rounded to 0.
-            Y = self.targets.scaled(codes, 1.0, np.empty_like(ws.targets))
+        losses, start = np.empty(self.n_samples, self.dtype), 0
+        for X, Y, _, ws in self.blocks():
+            stop = start + ws.n_rows
             z = self.network.forward(X, ws)
-            losses[block] = self.network.loss.row_losses(z, Y)
+            losses[start:stop] = self.network.loss.row_losses(z, Y)
+            start = stop
         return losses
 
     def mean(self, rows):
@@ -152,7 +139,8 @@ class Objective:
         float
             By the objective's weights.
         """
-        return float(np.average(rows, weights=self.weights))
+        weights = None if self.weights is None else self.weights[:, 0]
+        return float(np.average(rows, weights=weights))
 
     def blocks(self):
         """Return the full batch, a block of rows at a time.
@@ -171,30 +159,24 @@ class Objective:
         return (self._block(i, min(i + step, n)) for i in range(0, n, step))
 
     def _block(self, start, stop):
-        ws = self.workspace.head(stop - start)
-        X, codes = self.rows.block(start, stop), self.targets.block(start, stop)
-        return X, *self._targets(codes, slice(start, stop), self.n_samples, ws), ws
+        X, Y = self.rows.block(start, stop), self.targets.block(start, stop)
+        weight = self._weight(slice(start, stop), self.n_samples)
+        return X, Y, weight, self.workspace.head(stop - start)
 
-    def _targets(self, codes, rows, n, ws):
-        """Return the targets, times weight, and the weights, of mean 1 / n, of rows."""
-        Y = self.targets.scaled(codes, 1 / n, ws.targets)
-        if self.weights is None:
-            return Y, self._uniform_weight(ws.n_rows, n)
-        weight = self.weights[rows]
-        Y *= weight
-        return Y, weight / n
+    def _weight(self, rows, n):
+        """Return the weights, of mean 1 / n, of some rows; one number if all alike."""
+        return 1 / n if self.weights is None else self.weights[rows] / n
 
     def _block_gradient(self):
-        if self._part is None:
-            self._part = ParameterVector(self.gradient.layer_sizes, self.dtype)
-        return self._part
+        if self._of_a_block is None:
+            self._of_a_block = ParameterVector(self.network.layer_sizes, self.dtype)
+        return self._of_a_block
 
     def add_penalty_gradient(self):
         """Add alpha/n W to the gradient."""
         if self.penalty:
-            add_scaled(
-                self.parameters.penalised, self.penalty, self.gradient.penalised
-            )
+            W = self.network.parameters.penalised
+            add_scaled(W, self.penalty, self.gradient.penalised)
 
     def penalty_value(self):
         """Return alpha / (2 n) |W|^2.
@@ -206,7 +188,7 @@ class Objective:
         """
         if not self.penalty:
             return 0.0
-        W = self.parameters.penalised
+        W = self.network.parameters.penalised
         return 0.5 * self.penalty * dot(W, W)
 
     # Minibatches ------------------------------------------------------------------
@@ -214,39 +196,30 @@ class Objective:
     def batches(self, order, batch_size):
         """Yield minibatches, to be handed to `batch_value_and_gradient`.
 
-        Rows are gathered for several batches at once: for narrow X the call costs more
-        than the rows it copies.
-
         Parameters
         ----------
         order : ndarray of int of shape (n_samples,)
             The rows' indices, in the order in which they are visited.
         batch_size : int
-            Rows of a batch; the last may have fewer.
+            Rows of a batch, at most ``block_rows``; the last may have fewer.
 
         Yields
         ------
         X : ndarray or CentredRows of shape (B, D)
-            The next batches overwrite it, and all that follows.
-        Y : ndarray of shape (K, B)
-            Targets times weight.
-        weight : ndarray of shape (B,)
+            The next batch overwrites it, and all that follows.
+        Y : ndarray of shape (B, K)
+            Targets.
+        weight : float or ndarray of shape (B, 1)
             Of mean 1 / B, where all rows weigh alike.
         ws : Workspace
             For B rows.
         """
         self._only_block = None  # its buffers are about to be overwritten
-        chunk = self.rows.batches_at_once(batch_size) * batch_size
-        for begin in range(0, len(order), chunk):
-            indices = order[begin : begin + chunk]
-            X, codes = self.rows.take(indices), self.targets.take(indices)
-            n = len(indices)
-            for start in range(0, n, batch_size):
-                B = min(batch_size, n - start)
-                batch = slice(start, start + B)
-                ws = self.workspace.head(B)
-                Y_and_weight = self._targets(codes[..., batch], indices[batch], B, ws)
-                yield X if B == n else X[batch], *Y_and_weight, ws
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            X, Y = self.rows.take(rows), self.targets.take(rows)
+            weight = self._weight(rows, len(rows))
+            yield X, Y, weight, self.workspace.head(len(rows))
 
     def batch_value_and_gradient(self, X, Y, weight, ws):
         """Return a batch's loss without penalty; write the whole gradient.
@@ -254,8 +227,8 @@ class Objective:
         Parameters
         ----------
         X : ndarray or CentredRows of shape (B, D)
-        Y : ndarray of shape (K, B)
-        weight : ndarray of shape (B,)
+        Y : ndarray of shape (B, K)
+        weight : float or ndarray of shape (B, 1)
         ws : Workspace
             All four as `batches` yields them.
 
@@ -269,9 +242,3 @@ class Objective:
         )
         self.add_penalty_gradient()
         return value
-
-    def _uniform_weight(self, n_rows, n):
-        weight = self._uniform.get((n_rows, n))
-        if weight is None:
-            weight = self._uniform[n_rows, n] = np.full(n_rows, 1.0 / n, self.dtype)
-        return weight

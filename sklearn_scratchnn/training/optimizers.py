@@ -1,4 +1,4 @@
-"""Update rules: a few in-place ufuncs on two flat arrays.
+"""Optimizers: a few in-place ufuncs on two flat arrays.
 
 ``step`` spends the gradient: its memory becomes the step. The state is a dict of
 arrays and numbers. `OPTIMIZERS` at the end names the classes.
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy import divide, sqrt, square
 
-from ..network.backend import ONE_THREAD, add_scaled
+from .blas import ONE_THREAD, add_scaled
 
 PIECE = ONE_THREAD  # parameters at a time: five arrays of them fit a 512 kB cache
 
 
 class Optimizer(ABC):
-    """An update rule.
+    """How a gradient becomes a step.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Optimizer(ABC):
 
     Examples
     --------
-    A rule of one's own:
+    An optimizer of one's own:
 
     >>> import numpy as np
     >>> from sklearn_scratchnn.training.optimizers import Optimizer
@@ -94,8 +94,8 @@ class SGD(Optimizer):
     --------
     >>> import numpy as np
     >>> from sklearn_scratchnn.training.optimizers import SGD
-    >>> rule, theta = SGD(momentum=0.0), np.array([1.0, 2.0])
-    >>> rule.step(theta, np.array([1.0, -1.0]), rule.init(theta), 0.5, n_weights=1)
+    >>> sgd, theta = SGD(momentum=0.0), np.array([1.0, 2.0])
+    >>> sgd.step(theta, np.array([1.0, -1.0]), sgd.init(theta), 0.5, n_weights=1)
     >>> theta
     array([0.5, 2.5])
     """
@@ -144,8 +144,8 @@ class Adam(Optimizer):
 
     >>> import numpy as np
     >>> from sklearn_scratchnn.training.optimizers import Adam
-    >>> rule, theta = Adam(), np.array([1.0, 2.0])
-    >>> rule.step(theta, np.array([100.0, -0.1]), rule.init(theta), 0.5, n_weights=1)
+    >>> adam, theta = Adam(), np.array([1.0, 2.0])
+    >>> adam.step(theta, np.array([100.0, -0.1]), adam.init(theta), 0.5, n_weights=1)
     >>> theta.round(6)
     array([0.5, 2.5])
     """
@@ -206,8 +206,8 @@ class AdamW(Adam):
     --------
     >>> import numpy as np
     >>> from sklearn_scratchnn.training.optimizers import AdamW
-    >>> rule, theta = AdamW(weight_decay=0.2), np.array([1.0, 1.0])
-    >>> rule.step(theta, np.array([0.0, 0.0]), rule.init(theta), 0.5, n_weights=1)
+    >>> adamw, theta = AdamW(weight_decay=0.2), np.array([1.0, 1.0])
+    >>> adamw.step(theta, np.array([0.0, 0.0]), adamw.init(theta), 0.5, n_weights=1)
     >>> theta
     array([0.9, 1. ])
     """
@@ -222,4 +222,4 @@ class AdamW(Adam):
         super().step(theta, gradient, state, rate, n_weights)
 
 
-OPTIMIZERS = {rule.name: rule for rule in (SGD, Adam, AdamW)}
+OPTIMIZERS = {optimizer.name: optimizer for optimizer in (SGD, Adam, AdamW)}

@@ -53,7 +53,7 @@ class Schedule(ABC):
         """
 
     def after_plateau(self, rate):
-        """Return the initial rate to go on with when training stalls.
+        """Return the initial rate to go on with after a plateau.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class InvScaling(Schedule):
 
 @dataclass(frozen=True)
 class Adaptive(Schedule):
-    """Constant until training stalls, then a fifth, until 1e-6.
+    """Constant until a plateau, then a fifth, until 1e-6.
 
     Examples
     --------

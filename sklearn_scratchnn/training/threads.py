@@ -1,7 +1,8 @@
-"""How many BLAS threads a training's products repay."""
+"""How many BLAS threads the products of a training repay."""
 
 from contextlib import nullcontext
 from functools import cache
+from itertools import pairwise
 from threading import current_thread, main_thread
 
 from threadpoolctl import ThreadpoolController
@@ -23,8 +24,8 @@ def blas_threads(objective):
     """
     if current_thread() is not main_thread():
         return nullcontext()
-    sizes = objective.parameters.layer_sizes
-    widest = max(i * o for i, o in zip(sizes[:-1], sizes[1:]))
+    sizes = objective.network.layer_sizes
+    widest = max(i * o for i, o in pairwise(sizes))
     if objective.block_rows * widest >= MIN_WORK:
         return nullcontext()
     blas = _blas()

@@ -1,0 +1,102 @@
+"""The rows that a network is trained on, and those held out, prepared once."""
+
+from dataclasses import dataclass, replace
+
+from .sample import Sample
+from .standardize import Standardizer
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """What `fit_network` trains on.
+
+    Parameters
+    ----------
+    train : Sample
+    held_out : Sample, default=None
+        Rows on which every epoch is measured; None for none.
+
+    See Also
+    --------
+    prepare : Makes one.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.data.prepared import PreparedData
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> X, y = load_iris(return_X_y=True)
+    >>> data = PreparedData(make_sample(X, y, LOSSES["softmax_cross_entropy"]))
+    >>> data.train.n_samples, data.held_out
+    (150, None)
+    """
+
+    train: Sample
+    held_out: Sample | None = None
+
+    @property
+    def standardizer(self):
+        """How the rows are scaled; None for not at all."""
+        return self.train.standardizer
+
+
+def prepare(
+    sample,
+    held_out=None,
+    *,
+    fraction=None,
+    random_state=None,
+    standardize=True,
+    scaling=None,
+):
+    """Hold rows out, and scale by what is seen of the others.
+
+    Parameters
+    ----------
+    sample : Sample
+    held_out : Sample, default=None
+        The caller's own held-out rows.
+    fraction : float, default=None
+        The share of ``sample`` that is held out where there are none; None for none.
+    random_state : numpy.random.RandomState, default=None
+        Draws them.
+    standardize : bool or "robust", default=True
+        As of `ScratchMLPClassifier`.
+    scaling : tuple of (mean, scale), default=None
+        Of an earlier call, to be used again.
+
+    Returns
+    -------
+    PreparedData
+        Over the same arrays.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.data.prepared import prepare
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> X, y = load_iris(return_X_y=True)
+    >>> sample = make_sample(X, y, LOSSES["softmax_cross_entropy"])
+    >>> data = prepare(sample, fraction=0.2, random_state=np.random.RandomState(0))
+    >>> data.train.n_samples, data.held_out.n_samples
+    (120, 30)
+    """
+    if held_out is None and fraction is not None:
+        sample, held_out = sample.split(fraction, random_state)
+    standardizer = None
+    if standardize and scaling is not None:
+        standardizer = Standardizer(*scaling)
+    elif standardize:
+        standardizer = Standardizer.from_rows(
+            sample.X,
+            sample.of_subset(sample.weights),
+            sample.subset,
+            robust=standardize == "robust",
+        )
+    train = replace(sample, standardizer=standardizer)
+    if held_out is not None:
+        held_out = replace(held_out, standardizer=standardizer)
+    return PreparedData(train, held_out)

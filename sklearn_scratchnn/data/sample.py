@@ -1,0 +1,292 @@
+"""Checked rows with their codes and weights, and some of them as a part."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..network.losses import Loss
+from .checks import check_weights
+from .rows import DenseRows, SparseRows, Subset, Targets
+from .split import split_rows
+from .targets import class_factors, encode, find_classes
+
+
+@dataclass
+class Sample:
+    """Checked rows, their codes and weights.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        In the caller's dtype; no copy where none was needed.
+    y : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    loss : Loss
+        Which encoded y.
+    classes : ndarray of shape (n_outputs,)
+    codes : ndarray of int of shape (n_rows,) or (n_rows, n_labels)
+        See ``Loss.encode``.
+    weights : ndarray of float64 of shape (n_rows,), default=None
+        None where all rows count alike.
+    subset : ndarray of int, default=None
+        The rows that take part; None for all.
+    given_weights : ndarray of float64 of shape (n_rows,), default=None
+        The weights before ``class_weight``.
+    standardizer : Standardizer, default=None
+        How `rows` are scaled; None for not at all.
+
+    See Also
+    --------
+    make_sample : Makes one, encoding the labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> X, y, weights = np.eye(3), np.array([0, 1, 1]), np.array([1.0, 2.0, 3.0])
+    >>> sample = make_sample(X, y, LOSSES["softmax_cross_entropy"], None, weights)
+    >>> some = sample.only(np.array([0, 2]))
+    >>> some.n_samples, some.total_weight
+    (2, 4.0)
+    """
+
+    X: object
+    y: np.ndarray
+    loss: Loss
+    classes: np.ndarray
+    codes: np.ndarray
+    weights: np.ndarray | None = None
+    subset: np.ndarray | None = None
+    given_weights: np.ndarray | None = None
+    standardizer: object = None
+
+    @property
+    def n_samples(self):
+        """Number of rows that take part."""
+        return self.X.shape[0] if self.subset is None else len(self.subset)
+
+    def of_subset(self, values):
+        """Return the entries of the rows that take part.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_rows, ...) or None
+
+        Returns
+        -------
+        ndarray of shape (n_samples, ...) or None
+            The same array where all rows take part; None for None.
+        """
+        if values is None or self.subset is None:
+            return values
+        return values[self.subset]
+
+    @property
+    def total_weight(self):
+        """Sum of the weights: the number of rows, where there are none."""
+        if self.weights is None:
+            return float(self.n_samples)
+        return float(self.of_subset(self.weights).sum())
+
+    def rarest_class(self):
+        """Return the least number of rows of a class.
+
+        Returns
+        -------
+        int
+            The number of all rows, where these are not of one class.
+        """
+        strata = self.loss.strata(self.codes)
+        if strata is None:
+            return self.n_samples
+        return np.bincount(self.of_subset(strata)).min()
+
+    def constant_loss(self, label_smoothing=0.0):
+        """Return the least mean loss of a prediction that is the same for every row.
+
+        Parameters
+        ----------
+        label_smoothing : float, default=0.0
+
+        Returns
+        -------
+        float
+            By the weights.
+        """
+        codes, weights = self.of_subset(self.codes), self.of_subset(self.weights)
+        return self.loss.constant_loss(
+            codes, weights, len(self.classes), label_smoothing
+        )
+
+    def only(self, subset):
+        """Return the sample of fewer rows.
+
+        Parameters
+        ----------
+        subset : ndarray of int
+            Their indices in X.
+
+        Returns
+        -------
+        Sample
+            Over the same arrays.
+        """
+        return replace(self, subset=subset)
+
+    def split(self, fraction, random_state):
+        """Return a part to train on and a part held out, stratified by the classes.
+
+        Parameters
+        ----------
+        fraction : float
+            The share of the rows that is held out.
+        random_state : numpy.random.RandomState
+
+        Returns
+        -------
+        train, held_out : Sample
+            Over the same arrays.
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows.
+        """
+        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        strata = self.loss.strata(self.codes)
+        train, held_out = split_rows(rows, strata, fraction, random_state)
+        return self.only(train), self.only(held_out)
+
+    # What an objective reads -------------------------------------------------------
+
+    def rows(self, dtype, n_rows):
+        """Return the rows, to be asked for a batch at a time.
+
+        Parameters
+        ----------
+        dtype : dtype
+        n_rows : int
+            The most that are asked for at once.
+
+        Returns
+        -------
+        DenseRows, SparseRows or Subset
+            Scaled as the standardizer says.
+        """
+        mean = scale = None
+        if self.standardizer is not None and not self.standardizer.is_identity:
+            mean, scale = self.standardizer.mean, self.standardizer.scale
+        kind = DenseRows if isinstance(self.X, np.ndarray) else SparseRows
+        return self._part(kind(self.X, mean, scale, dtype, n_rows))
+
+    def targets(self, table, dtype, n_rows):
+        """Return the targets, to be asked for a batch at a time.
+
+        Parameters
+        ----------
+        table : ndarray or None
+            From ``Loss.target_table``.
+        dtype : dtype
+        n_rows : int
+            The most that are asked for at once.
+
+        Returns
+        -------
+        Targets or Subset
+            Of the rows that take part.
+        """
+        return self._part(Targets(self.codes, table, len(self.classes), dtype, n_rows))
+
+    def _part(self, whole):
+        return whole if self.subset is None else Subset(whole, self.subset)
+
+    def mean_one_weights(self, dtype):
+        """Return the weights divided by their mean.
+
+        Parameters
+        ----------
+        dtype : dtype
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 1) or None
+            None where all rows count alike.
+        """
+        weights = self.of_subset(self.weights)
+        if weights is None:
+            return None
+        return (weights / weights.mean()).astype(dtype)[:, np.newaxis]
+
+
+def make_sample(
+    X, y, loss, classes=None, sample_weight=None, class_weight=None, name="y"
+):
+    """Return a `Sample`; rows of weight zero take no part.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+    y : ndarray of shape (n_rows,) or (n_rows, n_labels)
+    loss : Loss
+    classes : ndarray of shape (n_classes,) or (n_labels,), default=None
+        Sorted; for several labels a row, their columns' numbers. None for those of y.
+    sample_weight : array-like of shape (n_rows,), default=None
+        None where all rows count alike.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights.
+    name : str, default="y"
+        What errors call ``y``.
+
+    Returns
+    -------
+    Sample
+        Over X and y themselves.
+
+    Raises
+    ------
+    ValueError
+        If a label is not in ``classes``, or the weights leave no rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.losses import LOSSES
+    >>> loss = LOSSES["softmax_cross_entropy"]
+    >>> X, y = np.eye(3), np.array(["no", "yes", "no"])
+    >>> sample = make_sample(X, y, loss, sample_weight=[1.0, 2.0, 0.0])
+    >>> sample.codes, sample.n_samples
+    (array([0, 1, 0], dtype=int32), 2)
+    """
+    weights = check_weights(sample_weight, X, name.replace("y", "sample_weight", 1))
+    if classes is None:
+        classes = find_classes(loss, y, weights)
+    subset = None
+    if weights is not None and not weights.all():
+        subset = np.flatnonzero(weights)
+    codes = encode(loss, y, classes, name, slice(None) if subset is None else subset)
+    sample = Sample(X, y, loss, classes, codes, weights, subset, given_weights=weights)
+    return sample if class_weight is None else _weigh_classes(sample, class_weight)
+
+
+def _weigh_classes(sample, class_weight):
+    """Return the sample with each row's weight times the factor of its class."""
+    strata = sample.loss.strata(sample.codes)
+    weights = sample.weights
+    with np.errstate(over="ignore", invalid="ignore"):
+        factors = class_factors(
+            class_weight,
+            sample.classes,
+            sample.of_subset(strata),
+            sample.of_subset(weights),
+        )
+        weights = (1.0 if weights is None else weights) * factors[strata]
+        total = weights.sum()
+    if not weights.any():
+        raise ValueError("class_weight is zero for the class of every row.")
+    if not np.isfinite(total):
+        raise ValueError(
+            "class_weight is too large: the sum of the rows' weights is not finite."
+        )
+    subset = sample.subset if weights.all() else np.flatnonzero(weights)
+    return replace(sample, weights=weights, subset=subset)

@@ -1,0 +1,148 @@
+"""Activations and links in the operators of ONNX, on tensors used like arrays."""
+
+import numpy as np
+
+from ..network.activations import GELU, SELU, LeakyReLU
+
+
+class Graph:
+    """Adds nodes and constants to skl2onnx's container, under names of its scope."""
+
+    def __init__(self, scope, container):
+        self.scope, self.container = scope, container
+
+    def node(self, kind, inputs, dtype, attributes):
+        """Add a node; return its one output."""
+        output = self.scope.get_unique_variable_name(kind.lower())
+        name = self.scope.get_unique_operator_name(kind)
+        self.container.add_node(kind, inputs, output, name=name, **attributes)
+        return Tensor(self, output, dtype)
+
+    def constant(self, values, dtype):
+        """Add numbers."""
+        from onnx import helper, numpy_helper
+
+        values = np.asarray(values, helper.tensor_dtype_to_np_dtype(dtype))
+        name = self.scope.get_unique_variable_name("constant")
+        content = numpy_helper.from_array(values)
+        self.container.add_initializer(name, dtype, values.shape, content)
+        return Tensor(self, name, dtype)
+
+    def constant_labels(self, labels):
+        """Add a list of str or of int."""
+        from onnx import TensorProto
+
+        if not isinstance(labels[0], str):
+            return self.constant(labels, TensorProto.INT64)
+        name = self.scope.get_unique_variable_name("classes")
+        content = [label.encode() for label in labels]
+        self.container.add_initializer(
+            name, TensorProto.STRING, [len(labels)], content
+        )
+        return Tensor(self, name, TensorProto.STRING)
+
+
+class Tensor:
+    """A value of the graph, to be calculated with as with an array."""
+
+    def __init__(self, graph, name, dtype):
+        self.graph, self.name, self.dtype = graph, name, dtype
+
+    def node(self, kind, *others, **attributes):
+        """Add a node of this value and others, or numbers."""
+        others = [
+            x if isinstance(x, Tensor) else self.graph.constant(x, self.dtype)
+            for x in others
+        ]
+        inputs = [self.name, *(x.name for x in others)]
+        return self.graph.node(kind, inputs, self.dtype, attributes)
+
+    def cast(self, dtype):
+        """Convert to another type."""
+        if dtype == self.dtype:
+            return self
+        return self.graph.node("Cast", [self.name], dtype, {"to": dtype})
+
+    def __add__(self, other):
+        return self.node("Add", other)
+
+    def __mul__(self, other):
+        return self.node("Mul", other)
+
+    def __matmul__(self, other):
+        return self.node("MatMul", other)
+
+
+def _expm1_below_zero(z):
+    """exp(min(z, 0)) - 1."""
+    return z.node("Min", 0.0).node("Exp") + -1.0
+
+
+def _selu(z):
+    return (z.node("Relu") + _expm1_below_zero(z) * SELU.c) * SELU.s
+
+
+def _gelu(z):
+    u = z * (z * z * (GELU.k * GELU.c) + GELU.k)
+    return z * (u.node("Tanh") + 1.0) * 0.5
+
+
+def _softplus(z):
+    fraction = z.node("Abs").node("Neg").node("Exp")
+    return z.node("Relu") + (fraction + 1.0).node("Log")
+
+
+# Only operators that runtimes have in float64 too, which "Elu" and its like are not.
+ONNX_ACTIVATIONS = {
+    "identity": lambda z: z,
+    "tanh": lambda z: z.node("Tanh"),
+    "logistic": lambda z: z.node("Sigmoid"),
+    "relu": lambda z: z.node("Relu"),
+    "leaky_relu": lambda z: z.node("Max", z * LeakyReLU.slope),
+    "elu": lambda z: z.node("Relu") + _expm1_below_zero(z),
+    "selu": _selu,
+    "gelu": _gelu,
+    "silu": lambda z: z * z.node("Sigmoid"),
+    "softplus": _softplus,
+}
+
+
+class _SoftmaxLink:
+    """One label a row."""
+
+    def shape_of_labels(self, n_rows, n_outputs):
+        return [n_rows]
+
+    def labels(self, logits, graph, classes):
+        classes = graph.constant_labels(classes)
+        return classes.node("Gather", logits.node("ArgMax", axis=1, keepdims=0))
+
+    def scores(self, logits):
+        return logits.node("Softmax", axis=1)
+
+    def raw_scores(self, logits, n_outputs):
+        """Of two classes their log-odds, with either sign."""
+        if n_outputs > 2:
+            return logits
+        return logits @ np.array([[1.0, -1.0], [-1.0, 1.0]])
+
+
+class _LogisticLink:
+    """Several labels a row."""
+
+    def shape_of_labels(self, n_rows, n_outputs):
+        return [n_rows, n_outputs]
+
+    def labels(self, logits, graph, classes):
+        from onnx import TensorProto
+
+        return logits.node("Greater", 0.0).cast(TensorProto.INT64)
+
+    def scores(self, logits):
+        return logits.node("Sigmoid")
+
+    def raw_scores(self, logits, n_outputs):
+        return logits
+
+
+ONNX_LINKS = {"softmax": _SoftmaxLink(), "logistic": _LogisticLink()}

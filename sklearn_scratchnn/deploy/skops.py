@@ -1,0 +1,8 @@
+"""The types that skops must trust."""
+
+from ..classifier import ScratchMLPClassifier
+from ..training.state import TrainingState
+
+_TYPES = (ScratchMLPClassifier, TrainingState)
+SKOPS_TRUSTED_TYPES = [f"{cls.__module__}.{cls.__qualname__}" for cls in _TYPES]
+"""This package's classes, for the ``trusted`` argument of ``skops.io.load``."""

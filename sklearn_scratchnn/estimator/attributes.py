@@ -1,0 +1,130 @@
+"""From a network in training to the fitted attributes of an estimator."""
+
+import copy
+
+import numpy as np
+
+MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
+# Of |mean| |W|, which a unit's bias takes away again: what is left has the rounding of
+# both, some 1e-3, where units bend at 1.
+MOST_OFFSET_IN_FLOAT32 = 1e4
+
+
+class FittedAttributes:
+    """What an estimator exposes of a training, at its end or after any epoch.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Only read.
+    plan : Plan
+    data : PreparedData
+    activations : tuple of str
+    incremental : bool
+        Whether history and counters go on from those that the estimator has.
+    """
+
+    def __init__(self, estimator, plan, data, activations, incremental):
+        self.estimator, self.plan, self.data = estimator, plan, data
+        self.activations, self.incremental = activations, incremental
+
+    @np.errstate(all="ignore")
+    def start_from(self, network, coefs, intercepts):
+        """Express fitted layers, which take raw inputs, in standardised ones.
+
+        Of a column that is constant now the fitted weights may know more: they stay.
+        """
+        W, b, standardizer = coefs[0], intercepts[0], self.data.standardizer
+        if standardizer is not None:
+            standardizer.constant = None
+            W, b = standardizer.unfold(W, b)
+        network.parameters.assign([W, *coefs[1:]], [b, *intercepts[1:]])
+
+    def fitted_copy(self, run):
+        """Return a copy of the estimator, fitted with the present parameters."""
+        fitted = copy.copy(self.estimator)
+        vars(fitted).update(self.of(run, run.theta, copy=False))
+        return fitted
+
+    @np.errstate(all="ignore")
+    def of(self, run, theta, copy=True):
+        """Return the fitted attributes for the parameters ``theta``, as new arrays.
+
+        Without ``copy`` the curves are the training's own, read-only: to ask after
+        every epoch costs the same however many there were.
+        """
+        sample = self.data.train
+        coefs, intercepts = self._raw_layers(run.network, theta)
+        return {
+            "classes_": sample.classes,
+            "coefs_": coefs,
+            "intercepts_": intercepts,
+            "n_layers_": len(run.network.layer_sizes),
+            "n_outputs_": len(sample.classes),
+            "out_activation_": sample.loss.out_activation,
+            "activations_": self.activations,
+            "solver_": self.plan.solver,
+            "alpha_": run.alpha,
+            "alpha_path_": run.alpha_path,
+            **self._curves(run, copy),
+        }
+
+    def _raw_layers(self, network, theta):
+        """Return new arrays of the layers for raw inputs.
+
+        They are float32 where X is, unless columns are so small, or weights so large,
+        that a product of two would leave its range, or columns are so far from 0 that
+        the rounding of what their mean adds would show.
+        """
+        layers, standardizer = network.parameters.like(theta), self.data.standardizer
+        coefs, intercepts = layers.weights, layers.biases
+        offset = 0.0
+        if standardizer is not None:
+            coefs[0], intercepts[0] = standardizer.fold(coefs[0], intercepts[0])
+            offset = (np.abs(standardizer.mean) @ np.abs(coefs[0])).max()
+        largest = max(np.abs(a).max() for a in coefs + intercepts)
+        fits = largest <= MOST_IN_FLOAT32 and offset <= MOST_OFFSET_IN_FLOAT32
+        dtype = self.data.train.X.dtype
+        narrow = dtype.kind == "f" and dtype.itemsize <= 4
+        raw = np.float32 if narrow and fits else np.float64
+        return [W.astype(raw) for W in coefs], [b.astype(raw) for b in intercepts]
+
+    def _curves(self, run, copy):
+        """Return what follows from the history; the curves are its own arrays."""
+        history, earlier = run.history.arrays(), self._earlier("history_", {})
+        n_epochs = len(history["epoch"])
+        if earlier:
+            # A fit may have had held-out rows, which `partial_fit` has not.
+            unknown = np.full(n_epochs, np.nan)
+            history = {
+                name: np.concatenate([values, history.get(name, unknown)])
+                for name, values in earlier.items()
+            }
+        elif copy:
+            history = {name: values.copy() for name, values in history.items()}
+        losses, scores = history["loss"], history.get("validation_score")
+        loss = losses[-1].item() if len(losses) else float(run.objective.value())
+        best_score = self._earlier("best_validation_score_", None)
+        if run.best is not None:
+            best_score = run.best.best.score
+        return {
+            "history_": history,
+            "loss_curve_": losses,
+            "loss_": loss,
+            "best_loss_": self._best_loss(run, loss),
+            "validation_scores_": scores,
+            "best_validation_score_": best_score,
+            "n_iter_": len(losses),
+            "t_": self._earlier("t_", 0) + n_epochs * self.data.train.n_samples,
+        }
+
+    def _best_loss(self, run, otherwise):
+        """Return the lowest finite loss of all epochs."""
+        best = np.fmin(run.lowest.loss, self._earlier("best_loss_", np.inf))
+        return best.item() if np.isfinite(best) else otherwise
+
+    def _earlier(self, name, otherwise):
+        """Return a fitted attribute that `partial_fit` goes on from."""
+        if not self.incremental:
+            return otherwise
+        return getattr(self.estimator, name, otherwise)

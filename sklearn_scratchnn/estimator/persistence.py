@@ -1,0 +1,85 @@
+"""Pickles: what is stored of an estimator, and what of an earlier version is read."""
+
+import zlib
+
+import numpy as np
+
+from ..training.state import TrainingState
+from ..version import VERSION
+
+# Attributes that are columns of history_, and not pickled a second time.
+CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
+
+
+def _major(version):
+    return int(version.split(".")[0])
+
+
+class PersistenceMixin:
+    """Stores each array once, and the version that wrote it."""
+
+    def __copy__(self):
+        """Share all attributes."""
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __sklearn_clone__(self):
+        """Return an unfitted estimator; what is to be resumed goes along.
+
+        A checkpoint's state is not a result of `fit` but what `fit` begins with. So a
+        clone of what `Checkpoint.resume` returned resumes too, and refuses other rows,
+        such as those of a fold.
+        """
+        twin = super().__sklearn_clone__()
+        state = getattr(self, "_training_state", None)
+        if isinstance(state, TrainingState) and state.purpose == "resume":
+            twin._training_state = state
+        return twin
+
+    def __getstate__(self):
+        state = {**super().__getstate__(), "_scratchnn_version": VERSION}
+        if not isinstance(state.get("_training_state"), TrainingState):
+            state.pop("_training_state", None)  # of a training that still runs
+        history = state.get("history_", {})
+        for name, column in CURVES.items():
+            if name in state and state[name] is history.get(column):
+                del state[name]
+        return state
+
+    def __setstate__(self, state):
+        written_by = state.pop("_scratchnn_version", None)
+        if written_by is None or _major(written_by) > _major(VERSION):
+            raise ValueError(
+                "This model was saved by sklearn-scratchnn "
+                f"{written_by or '(no version stored)'}, which {VERSION} cannot read. "
+                "Load it with that version, or fit it again."
+            )
+        if written_by.startswith("0.1."):
+            _read_0_1(state)
+        if "history_" in state:
+            history = state["history_"]
+            curves = {name: history.get(column) for name, column in CURVES.items()}
+            state = curves | state
+        super().__setstate__(state)
+
+
+def _read_0_1(state):
+    """Change what version 0.1 stored in another way, in place.
+
+    It deflated the curves; and what it kept for `partial_fit`, a dict ``_incremental``,
+    is left out: the next call begins with a fresh optimizer, as after `fit`.
+    """
+    state.pop("_incremental", None)
+    if "history_" in state:
+        history = state["history_"].items()
+        state["history_"] = {name: _inflated(column) for name, column in history}
+
+
+def _inflated(column):
+    """Return the array that version 0.1 deflated, its bytes in planes."""
+    if isinstance(column, np.ndarray):
+        return column
+    dtype, planes = np.dtype(column[0]), zlib.decompress(column[1])
+    planes = np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, -1)
+    return planes.T.copy().view(dtype).reshape(-1)

@@ -1,0 +1,142 @@
+"""From the caller's arrays to samples that an estimator can be fitted on."""
+
+import numpy as np
+from sklearn.utils.multiclass import unique_labels
+
+from ..data.checks import check_X_y
+from ..data.sample import make_sample
+from ..network.losses import loss_with_link
+from .architecture import activation_names, hidden_sizes
+from .caller import warn_caller
+
+
+def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, fitted):
+    """Return the rows to train on, and the caller's held-out rows or None.
+
+    Parameters
+    ----------
+    estimator : NetworkEstimator
+    X, y, sample_weight, X_val, y_val, sample_weight_val
+        As of `fit`.
+    fitted : bool
+        Whether training starts from the fitted layers, which the rows must suit.
+
+    Returns
+    -------
+    sample, held_out : Sample
+    """
+    X, y = check_X_y(estimator, X, y, reset=not fitted)
+    y, loss = estimator._read_y(y)
+    if fitted:
+        check_same_kind(loss, loss_with_link(estimator.out_activation_))
+    weight = getattr(estimator, "class_weight", None)
+    sample = make_sample(X, y, loss, None, sample_weight, weight)
+    if fitted:
+        check_same_shape(estimator, sample.classes)
+    return sample, _read_held_out(estimator, sample, X_val, y_val, sample_weight_val)
+
+
+def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
+    if X_val is None and y_val is None:
+        if sample_weight_val is not None:
+            raise ValueError("sample_weight_val is given without X_val and y_val.")
+        return None
+    if X_val is None or y_val is None:
+        raise ValueError("X_val and y_val must be given together.")
+    try:
+        X_val, y_val = check_X_y(estimator, X_val, y_val, reset=False)
+        y_val, loss = estimator._read_y(y_val)
+    except ValueError as error:
+        raise ValueError(f"X_val or y_val cannot be used: {error}") from error
+    check_same_kind(loss, sample.loss, "y_val")
+    if X_val.shape[0] == sample.X.shape[0]:
+        warn_caller(
+            "X_val has exactly as many rows as X. Inside cross-validation, "
+            "scikit-learn takes such an array for one that belongs to the rows of X, "
+            "and hands over its training rows only. Give X_val another number of rows.",
+            UserWarning,
+        )
+    return make_sample(
+        X_val, y_val, sample.loss, sample.classes, sample_weight_val, name="y_val"
+    )
+
+
+def read_part(estimator, X, y, sample_weight, classes):
+    """Return the rows of one call of `partial_fit`.
+
+    Parameters
+    ----------
+    estimator : NetworkEstimator
+    X, y, sample_weight, classes
+        As of `partial_fit`.
+
+    Returns
+    -------
+    Sample
+        Whose classes are those of all calls.
+    """
+    X, y = check_X_y(estimator, X, y, reset=not hasattr(estimator, "coefs_"))
+    y, loss = estimator._read_y(y)
+    known = _known_classes(estimator, loss, y, classes)
+    check_same_shape(estimator, known)
+    weight = getattr(estimator, "class_weight", None)
+    return make_sample(X, y, loss, known, sample_weight, weight)
+
+
+def _known_classes(estimator, loss, y, classes):
+    """Return the classes of all calls; ``classes`` is needed at the first."""
+    known = None if classes is None else unique_labels(classes)
+    if hasattr(estimator, "coefs_"):
+        check_same_kind(loss, loss_with_link(estimator.out_activation_))
+        if known is not None and not np.array_equal(estimator.classes_, known):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to "
+                f"partial_fit, {estimator.classes_!r}."
+            )
+        return estimator.classes_
+    if known is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    if loss.outputs_are_columns and not np.array_equal(known, loss.outputs_of(y)):
+        raise ValueError(
+            f"classes={classes!r} do not fit y, an indicator matrix: they are its "
+            f"columns' numbers, 0 to {y.shape[1] - 1}."
+        )
+    if len(known) < loss.least_outputs:
+        raise ValueError(
+            f"classes={classes!r} holds one class only; a classifier needs at "
+            "least 2 classes."
+        )
+    return known
+
+
+def check_same_kind(loss, known, name="y"):
+    """Raise ValueError for one label a row where several were, or the reverse."""
+    if loss.out_activation != known.out_activation:
+        raise ValueError(
+            f"{name} holds {loss.kind_of_y}; the model was made for {known.kind_of_y}."
+        )
+
+
+def check_same_shape(estimator, classes):
+    """Raise ValueError where the fitted layers, if there are any, cannot go on."""
+    if not hasattr(estimator, "coefs_"):
+        return
+    if not np.array_equal(classes, estimator.classes_):
+        raise ValueError(
+            "warm_start can only be used where `y` has the same classes as in the "
+            f"previous call to fit. Previously got {estimator.classes_}, `y` has "
+            f"{classes}."
+        )
+    sizes = hidden_sizes(estimator.hidden_layer_sizes)
+    fitted = tuple(W.shape[1] for W in estimator.coefs_[:-1])
+    names = activation_names(estimator.activation, len(sizes))
+    for name, now, then in (
+        ("hidden_layer_sizes", sizes, fitted),
+        ("activation", names, estimator.activations_),
+    ):
+        if now != then:
+            raise ValueError(
+                f"{name} is now {now}, but the fitted network has {then}: training "
+                "cannot go on with another architecture. Clone the estimator, or set "
+                "warm_start=False and call fit."
+            )

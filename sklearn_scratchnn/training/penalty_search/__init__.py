@@ -1,0 +1,1 @@
+"""Choosing the penalty: a path of falling alphas on held-out rows."""

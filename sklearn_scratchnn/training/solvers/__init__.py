@@ -1,0 +1,1 @@
+"""The ways to minimise an objective, one file each."""

@@ -1,0 +1,156 @@
+"""Gradient descent: one update of an optimizer a minibatch, or one for all rows."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..blas import dot
+from ..optimizers import Optimizer
+from ..schedules import Schedule
+from ..signals import Outcome, Signal
+from .base import Solver
+
+
+@dataclass(frozen=True)
+class GradientDescent(Solver):
+    """Minibatch descent: shuffle, then one update of the optimizer a batch.
+
+    With ``batch_size=None`` a batch is everything, and an epoch is one update of the
+    article's batch gradient descent.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    schedule : Schedule
+    rate : float
+        Initial or highest learning rate per update.
+    batch_size : int or None
+        None for all the rows.
+    max_iter : int
+        Epochs at most.
+    tol : float
+        With ``batch_size=None``, a gradient no longer than this ends the run.
+    shuffle : bool, default=True
+        Whether each epoch visits the rows in a new order.
+    max_grad_norm : float or None, default=None
+        Longer gradients are shortened to it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_scratchnn.data.sample import make_sample
+    >>> from sklearn_scratchnn.network.network import make_network
+    >>> from sklearn_scratchnn.training.objective import Objective
+    >>> from sklearn_scratchnn.training.optimizers import SGD
+    >>> from sklearn_scratchnn.training.schedules import Constant
+    >>> from sklearn_scratchnn.training.signals import Signal
+    >>> from sklearn_scratchnn.training.solvers.gradient_descent import GradientDescent
+    >>> X, y = load_iris(return_X_y=True)
+    >>> network = make_network((4, 3), [], "softmax_cross_entropy")
+    >>> objective = Objective(network, make_sample(X, y, network.loss), penalty=0.01)
+    >>> solver = GradientDescent(SGD(), Constant(), 0.01, None, max_iter=20, tol=0.0)
+    >>> state = solver.init(objective)
+    >>> solver.run(objective, state, lambda loss, rate, norm: Signal.CONTINUE).name
+    'EXHAUSTED'
+    >>> bool(objective.value() < np.log(3))
+    True
+    """
+
+    reports_before_step = True
+
+    optimizer: Optimizer
+    schedule: Schedule
+    rate: float
+    batch_size: int | None
+    max_iter: int
+    tol: float
+    shuffle: bool = True
+    max_grad_norm: float | None = None
+
+    @property
+    def stochastic(self):
+        """Whether a batch is less than everything."""
+        return self.batch_size is not None
+
+    def init(self, objective):
+        """Return the state before the first epoch."""
+        return {
+            "epoch": 0,
+            "updates": 0,
+            "rate_factor": 1.0,
+            "norm": math.inf,
+            "optimizer": self.optimizer.init(objective.theta),
+        }
+
+    def run(self, objective, state, on_epoch, random_state=None):
+        """Descend; see `Solver.run`. The norm is that of an epoch's first gradient."""
+        signal = state.pop("signal", Signal.CONTINUE)
+        while (outcome := self._outcome(state, signal)) is None:
+            if self.stochastic:
+                order = self._order(objective.n_samples, random_state)
+                loss, rate, norm = self._minibatch_epoch(objective, state, order)
+            else:
+                loss, rate, norm = self._full_batch_epoch(objective, state)
+            state["norm"] = norm
+            state["epoch"] += 1
+            signal = on_epoch(loss, rate, norm)
+        return outcome
+
+    def _outcome(self, state, signal):
+        """Return why to end after an epoch, or None; lower the rate at a plateau."""
+        if signal is Signal.STOP:
+            return Outcome.STOPPED
+        if signal is Signal.REDUCE_LEARNING_RATE and not self._lower_rate(state):
+            return Outcome.CONVERGED
+        if self.batch_size is None and state["norm"] <= self.tol:
+            return Outcome.CONVERGED
+        return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
+
+    def _order(self, n_samples, random_state):
+        """Return the order in which an epoch visits the rows."""
+        if self.shuffle:
+            return random_state.permutation(n_samples)
+        return np.arange(n_samples)
+
+    def _full_batch_epoch(self, objective, state):
+        loss = objective.value_and_gradient()
+        norm, rate = self._update(objective, state, self.max_iter, measure=True)
+        return loss, rate, norm
+
+    def _minibatch_epoch(self, objective, state, order):
+        n = len(order)
+        n_updates = self.max_iter * -(-n // self.batch_size)
+        loss, norm = 0.0, None
+        for X, Y, weight, ws in objective.batches(order, self.batch_size):
+            value = objective.batch_value_and_gradient(X, Y, weight, ws)
+            loss += value * ws.n_rows
+            if norm is None:
+                norm, rate = self._update(objective, state, n_updates, measure=True)
+            else:
+                self._update(objective, state, n_updates)
+        return loss / n + objective.penalty_value(), rate, norm
+
+    def _lower_rate(self, state):
+        rate = self.schedule.after_plateau(self.rate * state["rate_factor"])
+        if rate is None:
+            return False
+        state["rate_factor"] = rate / self.rate
+        return True
+
+    def _update(self, objective, state, n_updates, measure=False):
+        """Make one update; return the gradient's norm, where needed, and the rate."""
+        gradient, most, norm = objective.gradient.theta, self.max_grad_norm, None
+        rate = self.schedule.rate(
+            self.rate * state["rate_factor"], state["updates"], n_updates
+        )
+        if measure or most is not None:
+            norm = math.sqrt(dot(gradient, gradient))
+        if most is not None and norm > most:
+            gradient *= most / norm
+        self.optimizer.step(
+            objective.theta, gradient, state["optimizer"], rate, objective.n_weights
+        )
+        state["updates"] += 1
+        return norm, rate
