@@ -1,4 +1,4 @@
-"""The same training in several libraries: one network, one update rule, one batch size.
+"""The same training in several libraries: one network, one optimizer, one batch size.
 
 Adam with rate 1e-3, no penalty, rows shuffled every epoch, ReLU between the layers.
 Each ``make`` function below takes a `Shape`, X and y, and returns ``train(n_epochs)``,

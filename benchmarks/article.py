@@ -1,7 +1,7 @@
 """The article's moons, 3 hidden units: its own loop beside the package's solvers.
 
-Three things are measured in one process and in turn: the article's 20,000 passes as it
-writes them, the same passes by ``solver="gd"``, and full-batch second-order solvers
+Three things are measured in one process and in turn: the article's 20,000 epochs as it
+writes them, the same epochs by ``solver="gd"``, and full-batch second-order solvers
 from ten random states.
 """
 
@@ -16,7 +16,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 
 ALPHA = 0.01
 GOOD_LOSS = 0.0680
-# Printed by the article after these passes:
+# Printed by the article after these epochs:
 PRINTED = {
     0: 0.432387,
     1000: 0.068947,
@@ -47,7 +47,7 @@ def mean_loss(X, y, coefs, intercepts):
     return (penalty - log_p[np.arange(len(y)), y].sum()) / len(y)
 
 
-def literal(X, y, n_passes, rate=0.01):
+def literal(X, y, n_epochs, rate=0.01):
     """Run the article's loop, one line for each of its lines; return the parameters.
 
     It steps along the gradient of the sum over rows, not of their mean.
@@ -55,7 +55,7 @@ def literal(X, y, n_passes, rate=0.01):
     rng = np.random.RandomState(0)
     W1, b1 = rng.randn(2, 3) / np.sqrt(2), np.zeros((1, 3))
     W2, b2 = rng.randn(3, 2) / np.sqrt(3), np.zeros((1, 2))
-    for _ in range(n_passes):
+    for _ in range(n_epochs):
         a1 = np.tanh(X.dot(W1) + b1)
         scores = np.exp(a1.dot(W2) + b2)
         delta2 = scores / np.sum(scores, axis=1, keepdims=True)
@@ -90,15 +90,14 @@ def network(solver, random_state=0, **settings):
     )
 
 
-def gradient_descent(n_passes):
+def gradient_descent(n_epochs):
     """Return the article's own run: a rate of 2 is its 0.01 times 200 rows."""
     return network(
         "gd",
         learning_rate="constant",
         learning_rate_init=2.0,
-        max_iter=n_passes,
+        max_iter=n_epochs,
         tol=0,
-        n_iter_no_change=np.inf,
     )
 
 
@@ -106,31 +105,31 @@ def loss_table(curve):
     """Return the printed losses beside ours as Markdown.
 
     The run oscillates between two values, and rounding decides which of them falls on
-    the even passes: the pass and the next one are shown.
+    the even epochs. So the table shows the epoch and the next one.
 
     Parameters
     ----------
-    curve : array of shape (n_passes,)
-        The loss that each pass began with, so that entry i + 1 is after pass i.
+    curve : array of shape (n_epochs,)
+        The loss that each epoch began with, so that entry i + 1 is after epoch i.
     """
     rows = [
         [i, f"{printed:.6f}", f"{curve[i + 1]:.6f}", f"{curve[i + 2]:.6f}"]
         for i, printed in PRINTED.items()
         if i + 2 < len(curve)
     ]
-    return markdown(["pass", "printed", "ours", "ours, next pass"], rows)
+    return markdown(["epoch", "printed", "ours", "ours, next epoch"], rows)
 
 
-def measure_descent(X, y, n_passes, **turns):
+def measure_descent(X, y, n_epochs, **turns):
     """Return the seconds of the article's loop and of ours, and our loss curve."""
-    model = gradient_descent(n_passes)
+    model = gradient_descent(n_epochs)
     runs = {
-        "article, literally": lambda: literal(X, y, n_passes),
+        "article, literally": lambda: literal(X, y, n_epochs),
         "gd": lambda: model.fit(X, y),
     }
     times = best_in_turn(runs, **turns)
     losses = {
-        "article, literally": mean_loss(X, y, *literal(X, y, n_passes)),
+        "article, literally": mean_loss(X, y, *literal(X, y, n_epochs)),
         "gd": mean_loss(X, y, model.coefs_, model.intercepts_),
     }
     return times, losses, model.loss_curve_
@@ -148,7 +147,7 @@ def measure_second_order(X, y, seeds, rounds, clock):
             {
                 "seconds": times[name, seed],
                 "loss": float(mean_loss(X, y, m.coefs_, m.intercepts_)),
-                "passes": int(m.n_iter_),
+                "epochs": int(m.n_iter_),
             }
             for seed in seeds
             for m in [models[name, seed]]
@@ -180,13 +179,13 @@ def second_order_table(runs, descent_seconds):
 def main():
     """Measure and print."""
     parser = timing_parser(__doc__, rounds=3)
-    parser.add_argument("--passes", type=int, default=20_000)
+    parser.add_argument("--epochs", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=10)
-    options = parse(parser, passes=50, seeds=2, rounds=1)
+    options = parse(parser, epochs=50, seeds=2, rounds=1)
     warnings.simplefilter("ignore", ConvergenceWarning)
     X, y = make_moons(200, noise=0.20, random_state=0)
     turns = {"rounds": options.rounds, "clock": options.clock}
-    times, losses, curve = measure_descent(X, y, options.passes, **turns)
+    times, losses, curve = measure_descent(X, y, options.epochs, **turns)
     runs = measure_second_order(X, y, range(options.seeds), **turns)
     literal_seconds = times["article, literally"]
     rows = [
@@ -197,9 +196,9 @@ def main():
     report(
         {"descent": times, "second_order": runs},
         {
-            f"{options.passes} passes of gradient descent": markdown(header, rows),
+            f"{options.epochs} epochs of gradient descent": markdown(header, rows),
             "Second-order solvers": second_order_table(runs, times["gd"]),
-            "The loss after a pass": loss_table(curve),
+            "The loss after an epoch": loss_table(curve),
         },
         options.json,
     )

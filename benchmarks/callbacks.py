@@ -65,7 +65,7 @@ def callbacks(X_val, y_val, folder):
     file = Path(folder) / "newest.ckpt"
     out = {
         "one that does nothing": Idle,
-        "one that asks for the fitted estimator": Asking,
+        "one that needs the fitted estimator": Asking,
         "ScoringMonitor, log-loss of all rows": partial(
             ScoringMonitor, scoring=SCORING
         ),

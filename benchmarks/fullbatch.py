@@ -1,14 +1,13 @@
-"""Full-batch training of 10,000 rows, 50-100-3: a pass beside `MLPClassifier`'s.
+"""Full-batch training of 10,000 rows, 50-100-3: an epoch beside `MLPClassifier`'s.
 
-A contender's time is that of 1 + N passes less that of one pass, divided by the passes
-made; a pass of L-BFGS is an iteration, line search included. Memory is what tracemalloc
-counts during `fit`.
+A contender's time is that of 1 + N epochs less that of one epoch, divided by the epochs
+made. An epoch of L-BFGS is an iteration, line search included. Memory is what
+tracemalloc counts during `fit`.
 """
 
 import warnings
 from functools import partial
 
-import numpy as np
 from _common import (
     allocated_peak,
     best_in_turn,
@@ -27,7 +26,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 SHAPE = Shape(10_000, 50, 3, (100,), 10_000, "float64")
 PEER = "MLPClassifier, L-BFGS"
 COMMON = {"hidden_layer_sizes": SHAPE.hidden, "alpha": 1.0, "tol": 0, "random_state": 0}
-OURS = {"early_stopping": False, "standardize": False, "n_iter_no_change": np.inf}
+OURS = {"early_stopping": False, "standardize": False}
 DESCENT = {"solver": "gd", "learning_rate": "constant", "learning_rate_init": 0.01}
 
 
@@ -41,25 +40,25 @@ def models():
     return out
 
 
-def measure(n_passes, rounds, clock):
-    """Return milliseconds per pass and megabytes, by name."""
+def measure(n_epochs, rounds, clock):
+    """Return milliseconds per epoch and megabytes, by name."""
     X, y = random_data(SHAPE)
-    runs, passes, megabytes = {}, {}, {}
+    runs, epochs, megabytes = {}, {}, {}
 
     def fit(model, max_iter):
         return model.set_params(max_iter=max_iter).fit(X, y)
 
     for name, model in models().items():
-        for max_iter in (1, 1 + n_passes):
-            passes[name, max_iter] = fit(model, max_iter).n_iter_
+        for max_iter in (1, 1 + n_epochs):
+            epochs[name, max_iter] = fit(model, max_iter).n_iter_
             runs[name, max_iter] = partial(fit, model, max_iter)
-        megabytes[name] = allocated_peak(runs[name, 1 + n_passes]) / 1e6
+        megabytes[name] = allocated_peak(runs[name, 1 + n_epochs]) / 1e6
     best = best_in_turn(runs, rounds, clock)
     figures = {}
     for name, size in megabytes.items():
-        first, last = (name, 1), (name, 1 + n_passes)
+        first, last = (name, 1), (name, 1 + n_epochs)
         milliseconds = 1e3 * time_between(best[first], best[last])
-        milliseconds /= passes[last] - passes[first]
+        milliseconds /= epochs[last] - epochs[first]
         figures[name] = {"milliseconds": milliseconds, "megabytes": size}
     return figures
 
@@ -67,10 +66,10 @@ def measure(n_passes, rounds, clock):
 def main():
     """Measure and print."""
     parser = timing_parser(__doc__, rounds=5)
-    parser.add_argument("--passes", type=int, default=50)
-    options = parse(parser, passes=5, rounds=1)
+    parser.add_argument("--epochs", type=int, default=50)
+    options = parse(parser, epochs=5, rounds=1)
     warnings.simplefilter("ignore", ConvergenceWarning)
-    figures = measure(options.passes, options.rounds, options.clock)
+    figures = measure(options.epochs, options.rounds, options.clock)
     peer = figures[PEER]
     rows = [
         [name, f"{row['milliseconds']:.2f}"]
@@ -78,9 +77,9 @@ def main():
         + [f"{row['megabytes']:.1f}", f"{row['megabytes'] / peer['megabytes']:.2f}"]
         for name, row in figures.items()
     ]
-    header = ["", "ms per pass", "MLPClassifier's / its (target 2.5)"]
+    header = ["", "ms per epoch", "MLPClassifier's / its (target 2.5)"]
     header += ["MB", "of MLPClassifier's (target 0.10)"]
-    heading = "A full-batch pass over 10,000 rows, 50-100-3"
+    heading = "A full-batch epoch over 10,000 rows, 50-100-3"
     report({"full_batch": figures}, {heading: markdown(header, rows)}, options.json)
 
 

@@ -1,6 +1,6 @@
 """What importing the package costs beyond the part of scikit-learn that it needs.
 
-Every import runs in a new process, the variants in turn; the median is told.
+Every import runs in a new process, the variants in turn; the median is printed.
 """
 
 import json

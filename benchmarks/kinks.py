@@ -2,20 +2,24 @@
 
 Small networks on three small tables, from several random states, by Gauss-Newton and by
 L-BFGS. A run counts as caught where its loss is more than 1.3 times the least that any
-run found for that table, network and activation. The classifier refuses Gauss-Newton
-where an activation's derivative jumps, so both solvers are run below it.
+run found for that table, network and activation. The classifier raises an error for
+Gauss-Newton if an activation's derivative jumps, so the script runs the solvers without
+the classifier.
 """
 
 import numpy as np
 from _common import argument_parser, markdown, parse, report
 from sklearn.datasets import load_iris, make_circles, make_moons
 
-from sklearn_scratchnn.data.inputs import make_sample
-from sklearn_scratchnn.data.standardize import Standardizer
-from sklearn_scratchnn.estimator.assembly import make_network, make_objective
+from sklearn_scratchnn.data.prepared import prepare
+from sklearn_scratchnn.data.sample import make_sample
 from sklearn_scratchnn.network.activations import ACTIVATIONS
-from sklearn_scratchnn.network.parameters import ParameterVector, initialize
-from sklearn_scratchnn.training.solvers import GO_ON, LBFGS, GaussNewton
+from sklearn_scratchnn.network.network import make_network
+from sklearn_scratchnn.network.parameters import initialize
+from sklearn_scratchnn.training.objective import Objective
+from sklearn_scratchnn.training.signals import Signal
+from sklearn_scratchnn.training.solvers.gauss_newton import GaussNewton
+from sklearn_scratchnn.training.solvers.lbfgs import LBFGS
 
 CAUGHT = 1.3
 ALPHA = 0.1
@@ -31,34 +35,32 @@ def tables():
     }
 
 
-def solvers(passes):
+def solvers(epochs):
     """Return both solvers with the same limits."""
     return {
-        "gauss_newton": GaussNewton(max_iter=passes, tol=1e-4),
-        "lbfgs": LBFGS(max_iter=passes, max_fun=15_000, tol=1e-4),
+        "gauss_newton": GaussNewton(max_iter=epochs, tol=1e-4),
+        "lbfgs": LBFGS(max_iter=epochs, max_fun=15_000, tol=1e-4),
     }
 
 
 def final_loss(X, y, hidden, activation, solver, seed):
     """Train a network and return the objective at its end."""
-    n_classes = int(y.max()) + 1
-    sample = make_sample(X, y, np.arange(n_classes), None)
-    layers = ParameterVector((X.shape[1], *hidden, n_classes))
-    names = [activation] * len(hidden)
-    network = make_network(layers, names, "softmax_cross_entropy")
-    initialize(layers, network.activations, "auto", np.random.RandomState(seed))
-    standardizer = Standardizer.from_rows(sample.X)
-    objective = make_objective(network, layers, sample, standardizer, ALPHA / len(y))
+    sizes, names = (X.shape[1], *hidden, int(y.max()) + 1), [activation] * len(hidden)
+    network = make_network(sizes, names, "softmax_cross_entropy")
+    random_state = np.random.RandomState(seed)
+    initialize(network.parameters, network.activations, "auto", random_state)
+    sample = prepare(make_sample(X, y, network.loss)).train
+    objective = Objective(network, sample, ALPHA / len(y))
     with np.errstate(all="ignore"):
-        solver.run(objective, solver.init(objective), lambda *_: GO_ON)
+        solver.run(objective, solver.init(objective), lambda *_: Signal.CONTINUE)
         return objective.value()
 
 
-def measure(seeds, passes):
+def measure(seeds, epochs):
     """Return the final losses by activation, then solver: a list over the cases."""
     losses = {name: {} for name in ACTIVATIONS}
     for name, by_solver in losses.items():
-        for solver_name, solver in solvers(passes).items():
+        for solver_name, solver in solvers(epochs).items():
             by_solver[solver_name] = [
                 [final_loss(X, y, hidden, name, solver, seed) for seed in seeds]
                 for X, y in tables().values()
@@ -89,9 +91,9 @@ def main():
     """Measure and print."""
     parser = argument_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--passes", type=int, default=1000)
-    options = parse(parser, seeds=2, passes=5)
-    losses = measure(range(options.seeds), options.passes)
+    parser.add_argument("--epochs", type=int, default=1000)
+    options = parse(parser, seeds=2, epochs=5)
+    losses = measure(range(options.seeds), options.epochs)
     report(
         losses,
         {"Which activations suit Gauss-Newton": caught_table(losses)},

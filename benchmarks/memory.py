@@ -1,6 +1,6 @@
 """Memory that `fit` needs beyond its input, each case in a process of its own.
 
-Two figures are told. *Resident* is the growth of the process's anonymous memory (Linux
+There are two figures. *Resident* is the growth of the process's anonymous memory (Linux
 counts it as RssAnon), sampled every millisecond during the first fit: BLAS and modules
 imported late are in it, pages of a mapped file are not. *Allocated* is the largest sum
 of live allocations that tracemalloc saw in a second fit: NumPy's arrays, to the byte.
@@ -62,7 +62,7 @@ def anonymous_bytes():
     for line in STATUS.read_text().splitlines():
         if line.startswith("RssAnon"):
             return 1024 * int(line.split()[1])
-    raise OSError("this system does not tell anonymous memory")
+    raise OSError("this system does not report anonymous memory")
 
 
 def resident_growth(function):

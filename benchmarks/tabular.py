@@ -77,7 +77,7 @@ def load(task, folder=None):
     ----------
     task : str
     folder : str, default=None
-        Holds ``task.csv.gz``, its last column named target. Without it OpenML is asked.
+        Holds ``task.csv.gz``, its last column named target. None downloads from OpenML.
 
     Returns
     -------
@@ -330,7 +330,7 @@ def parse_options():
     """Return the options."""
     parser = argument_parser(__doc__)
     add = parser.add_argument
-    add("--data", metavar="DIR", help="folder of TASK.csv.gz; else OpenML is asked")
+    add("--data", metavar="DIR", help="folder of TASK.csv.gz; else from OpenML")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
     add("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
     add("--seeds", nargs="+", type=int, default=[0], help="random states of ours")

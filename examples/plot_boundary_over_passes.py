@@ -2,12 +2,13 @@
 A boundary takes shape
 ======================
 
-Training moves the boundary a little at every pass. Stopped after more and more passes,
-the same run shows how: first next to a straight line, then one bend after the other.
+Training moves the boundary a little at every epoch. Here, the same training is stopped
+after more and more epochs. The boundary is nearly a straight line at first, and then
+gets one bend after the other.
 """
 
 # %%
-# One seed and one rate make one run, so a fit of 100 passes is the beginning of the fit
+# With the same seed and the same rate, a fit of 100 epochs is the beginning of the fit
 # of 1,000. The rate is half of the article's, which is small enough to come to rest.
 
 import warnings
@@ -21,23 +22,23 @@ X, y = make_moons(200, noise=0.20, random_state=0)
 warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is the point here
 
 models = []
-for n_passes in [1, 10, 50, 100, 200, 500, 1000, 5000]:
+for n_epochs in [1, 10, 50, 100, 200, 500, 1000, 5000]:
     model = ScratchMLPClassifier(
-        (3,), activation="tanh", init="lecun_normal", solver="gd", max_iter=n_passes,
+        (3,), activation="tanh", init="lecun_normal", solver="gd", max_iter=n_epochs,
         learning_rate="constant", learning_rate_init=1.0, alpha=0.01, tol=0.0,
         standardize=False, early_stopping=False, random_state=0,
     )
     models.append(model.fit(X, y))
     print(
-        f"{n_passes:5d} passes, loss before the last {model.loss_:.4f}, "
+        f"{n_epochs:5d} epochs, loss before the last {model.loss_:.4f}, "
         f"accuracy {model.score(X, y):.3f}"
     )
 
 # %%
-# The dashed lines are the hidden units: along each of them one unit's input,
-# ``X @ coefs_[0] + intercepts_[0]``, is zero and its tanh turns from negative to
-# positive. At first they lie anywhere. In the end each of the three carries one stretch
-# of the boundary: three units, three stretches.
+# The dashed lines are the hidden units. Along each of them the input of one unit, ``X @
+# coefs_[0] + intercepts_[0]``, is zero, and its tanh changes from negative to positive.
+# At first the lines lie anywhere. In the end each of the three units shapes one part of
+# the boundary.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -61,8 +62,8 @@ for ax, model in zip(axes.flat, models):
             boundary.xx0, boundary.xx1, unit, levels=[0], colors="grey",
             linestyles="dashed", linewidths=1,
         )
-    plural = "es" if model.n_iter_ > 1 else ""
-    ax.set(title=f"{model.n_iter_:,} pass{plural}", xlabel="", ylabel="", xticks=[],
+    plural = "s" if model.n_iter_ > 1 else ""
+    ax.set(title=f"{model.n_iter_:,} epoch{plural}", xlabel="", ylabel="", xticks=[],
            yticks=[])
 
 # %%

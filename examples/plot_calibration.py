@@ -1,16 +1,16 @@
 """
-Do the probabilities come true?
-===============================
+Are the probabilities calibrated?
+=================================
 
 Of all the rows that a model gives a probability of 0.8, eight in ten should belong to
-the class. A calibration curve shows whether they do: on the diagonal, probabilities
-come true; below it, they promise too much.
+the class. A calibration curve shows whether they do. On the diagonal, the probabilities
+are right. Below it, they are too high.
 """
 
 # %%
-# Two noisy tables, made up so that this page needs no download. Run as a script with
-# ``--data DIR``, it takes ``adult.csv.gz`` and ``phoneme.csv.gz`` from that folder
-# instead (a header line, the features, the target last): text is one-hot encoded, and
+# Two noisy tables, generated so that this page needs no download. As a script with
+# ``--data DIR``, it reads ``adult.csv.gz`` and ``phoneme.csv.gz`` from that folder
+# instead (a header line, the features, the target last). Text is one-hot encoded, and
 # missing numbers are replaced by the median.
 
 import argparse
@@ -29,7 +29,7 @@ def read_table(path):
 
     table = pd.read_csv(path)
     target = table.pop(table.columns[-1])
-    return table, (target == sorted(target.unique())[-1]).astype(int).to_numpy()
+    return table, (target == max(target.unique())).astype(int).to_numpy()
 
 
 tables = {}
@@ -43,8 +43,8 @@ if not tables:
     )
 
 # %%
-# The network as it comes, the same without its penalty, and logistic regression. Each
-# row's probability is from the fold in which the row was held out.
+# The network with its defaults, the same without a penalty, and logistic regression.
+# Each row's probability is from the fold in which the row was held out.
 
 import warnings
 
@@ -86,10 +86,11 @@ def expected_calibration_error(y, p, n_bins=10):
 
 # %%
 # The expected calibration error is the distance from the diagonal, averaged over the
-# rows. It is no measure of how good a model is: predicting the share of the class for
-# every row has an error of zero. So the log-loss stands beside it. Without a penalty,
-# the network learns wrong labels and is far too sure. Logistic regression chooses its
-# penalty by accuracy unless told otherwise, which can leave it far too careful.
+# rows. It does not measure how good a model is: a model that predicts the share of the
+# class for every row has an error of zero. So the table has the log-loss too. Without a
+# penalty, the network learns wrong labels and is far too confident. By default,
+# logistic regression chooses its penalty by accuracy, and its probabilities can then be
+# far too close to one half.
 
 import matplotlib.pyplot as plt
 from sklearn.calibration import CalibrationDisplay

@@ -2,16 +2,16 @@
 A cross-validated comparison
 ============================
 
-Logistic regression, this network and scikit-learn's ``MLPClassifier``, on the moons and
-on a real table: accuracy, log-loss and seconds, each by the same five-fold
-cross-validation.
+Accuracy, log-loss and seconds of logistic regression, this network and scikit-learn's
+``MLPClassifier``, on the moons and on a real table. All are measured with the same
+five-fold cross-validation.
 """
 
 # %%
-# Four models. The network stands here twice: as it comes, and with its hidden layers
-# and its penalty chosen by a search, which has folds of its own inside each training
-# part. The network needs no scaler, because it scales inside ``fit``; in the searched
-# pipeline there is one all the same, and it does no harm.
+# Four models. Two of them are the network: with its defaults, and with its hidden
+# layers and its penalty chosen by a search. The search has folds of its own inside each
+# training part. The network needs no scaler, because it scales inside ``fit``. The
+# pipeline of the search has one nevertheless, and it does no harm.
 
 import warnings
 
@@ -46,7 +46,7 @@ models = {
 # %%
 # The table gives the mean over the five folds, and in brackets the standard deviation
 # from fold to fold. Every model has one thread for its linear algebra, so that the
-# seconds compare.
+# seconds can be compared.
 
 from sklearn.datasets import load_digits, make_moons
 from sklearn.model_selection import StratifiedKFold, cross_validate
@@ -74,11 +74,12 @@ for task, (X, y) in tasks.items():
         )
 
 # %%
-# The log-losses again, a dot for each fold and a line for their mean. All models see
-# the same folds, and a hard fold is hard for all of them: so much of the spread is the
-# folds', not the models'. Except on the moons: in two folds the network as it comes
-# stayed near a straight boundary. It chooses its penalty on a third of its 160 rows,
-# and so few can choose too strong a one; the search, with three folds, does not.
+# The log-losses again, with a dot for each fold and a line for their mean. All models
+# get the same folds, and a hard fold is hard for all of them. So much of the spread is
+# due to the folds, not to the models. The moons are an exception: in two folds the
+# network with its defaults stayed near a straight boundary. It chooses its penalty on a
+# third of its 160 rows, and with so few rows it can choose too large a one. The search,
+# with three folds, does not.
 
 import matplotlib.pyplot as plt
 

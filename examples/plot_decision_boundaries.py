@@ -2,13 +2,14 @@
 A straight line and a network
 =============================
 
-Two classes of points, bent around each other like two moons: no straight line can
-part them. Logistic regression draws the best line there is; a network with three
-hidden units draws a curve.
+Two classes of points have the shape of two moons, bent around each other. No straight
+line can separate them. Logistic regression draws the best line there is. A network with
+three hidden units draws a curve.
 """
 
 # %%
-# The data: 200 points, and 5,000 fresh ones from the same source to judge by.
+# The data: 200 points to train on, and 5,000 fresh ones from the same source for
+# testing.
 
 from sklearn.datasets import make_moons
 
@@ -16,8 +17,8 @@ X, y = make_moons(200, noise=0.20, random_state=0)
 X_new, y_new = make_moons(5000, noise=0.20, random_state=1)
 
 # %%
-# Two models. The network has one hidden layer of three tanh units; ``alpha`` is small,
-# so that hardly anything but the data shapes its boundary.
+# Two models. The network has one hidden layer of three tanh units. Its ``alpha`` is
+# small, so that the data alone shape its boundary.
 
 import warnings
 
@@ -41,9 +42,9 @@ for name, model in models.items():
     )
 
 # %%
-# The shading is the probability of the second class, and the black line is where it
-# is one half. Both models are drawn by scikit-learn's own display, which asks any
-# classifier for its probabilities on a grid.
+# The shading is the probability of the second class. On the black line it is one half.
+# scikit-learn's own display draws both models. It computes the probabilities of a
+# classifier on a grid.
 
 import matplotlib.pyplot as plt
 from sklearn.inspection import DecisionBoundaryDisplay

@@ -1,15 +1,16 @@
 """
-Stopping in time
-================
+Early stopping
+==============
 
-A network that is trained for long enough learns its training rows by heart, noise
-included. Rows that it does not train on show when that begins, and early stopping
-keeps the weights of that moment.
+A network that is trained for long enough memorises its training rows, noise included.
+The loss on held-out rows shows when that begins. Early stopping keeps the weights of
+the epoch where this loss was lowest.
 """
 
 # %%
-# The data are noisy: one label in ten is wrong. Next to no penalty, many units and many
-# passes leave nothing to hold the network back.
+# The data are noisy: one label in ten is wrong. The penalty is nearly zero, and there
+# are many units and many epochs, so nothing prevents the network from learning the
+# noise.
 
 import warnings
 
@@ -35,39 +36,40 @@ network = ScratchMLPClassifier(
 )
 
 # %%
-# With ``early_stopping=True`` the network looks at the loss on the validation rows
-# after every pass, stops when it has not fallen for ``n_iter_no_change`` passes, and
-# puts the best weights back. Without ``X_val`` it holds out a tenth of the rows itself.
+# With ``early_stopping=True`` the network measures the loss on the validation rows
+# after every epoch. It stops when this loss has not fallen for more than
+# ``n_iter_no_change`` epochs, and restores the best weights. Without ``X_val`` it holds
+# out a tenth of the rows itself.
 
 stopped = clone(network).set_params(early_stopping=True, n_iter_no_change=10)
 _ = stopped.fit(X, y, X_val=X_val, y_val=y_val)
 
 # %%
-# The same, with the validation rows watched and not obeyed.
+# The same, but the validation loss is only recorded, and does not end the training.
 
-warnings.simplefilter("ignore", ConvergenceWarning)  # 80 passes are a choice here
+warnings.simplefilter("ignore", ConvergenceWarning)  # 80 epochs are a choice here
 longer = clone(network).set_params(early_stopping=False, n_iter_no_change=80)
 longer.fit(X, y, X_val=X_val, y_val=y_val)
 
 for name, model in [("early_stopping=True", stopped), ("early_stopping=False", longer)]:
     print(
-        f"{name:20s} {model.n_iter_} passes; on test rows "
+        f"{name:20s} {model.n_iter_} epochs; on test rows "
         f"log-loss {log_loss(y_test, model.predict_proba(X_test)):.3f}, "
         f"accuracy {model.score(X_test, y_test):.3f}"
     )
 
 # %%
-# The training loss falls and falls; the validation loss turns around early. What the
-# network learns after that is the wrong labels, and test rows pay for it, in log-loss
-# and in accuracy.
+# The training loss falls all the time. The validation loss begins to rise early. After
+# that, the network learns the wrong labels. On the test rows, its log-loss and its
+# accuracy get worse.
 
 plt.style.use("tableau-colorblind10")
 display = TrainingCurveDisplay.from_estimator(longer)
 display.figure_.set_label("early_stopping")
-best_pass = stopped.history_["validation_loss"].argmin() + 1
+best_epoch = stopped.history_["validation_loss"].argmin() + 1
 ax = display.ax_
-ax.axvline(best_pass, color="black", linestyle=":", label="best weights, kept")
-ax.axvline(stopped.n_iter_, color="black", linestyle="--", label="early stopping ends")
+ax.axvline(best_epoch, color="black", linestyle=":", label="best weights, kept")
+ax.axvline(stopped.n_iter_, color="black", linestyle="--", label="end of training")
 _ = ax.legend()
 
 # %%

@@ -2,14 +2,15 @@
 The article's five exercises
 ============================
 
-The article ends with five things to try. Each is the change of one parameter here, or
-of none.
+The article ends with five things to try. Here, each is a change of one parameter, or of
+none.
 """
 
 # %%
 # The starting point is the article's network, trained at half its rate. It is written
-# as minibatch descent with one batch that holds all 200 points, which is the same as
-# batch gradient descent (``solver="gd"``): so the first exercise, too, is one change.
+# as minibatch descent with one batch of all 200 points, which is the same as batch
+# gradient descent (``solver="gd"``). So the first exercise is a change of one
+# parameter, too.
 
 import warnings
 
@@ -35,7 +36,7 @@ drawn = []
 def run(title, X=X, y=y, **change):
     model = clone(article).set_params(**change).fit(X, y)
     swing = np.ptp(model.loss_curve_[-20:])
-    print(f"{title:26s} loss {model.loss_:.4f}, within {swing:.0e} for 20 passes")
+    print(f"{title:26s} loss {model.loss_:.4f}, within {swing:.0e} for 20 epochs")
     if not title.startswith("..."):
         drawn.append((title, model, X, y))
 
@@ -43,31 +44,31 @@ def run(title, X=X, y=y, **change):
 run("the article, at rate 1")
 
 # %%
-# **1. Minibatches.** Ten batches of twenty points are ten updates a pass. Each sees
+# **1. Minibatches.** Ten batches of twenty points are ten updates per epoch. Each uses
 # other points, so at a fixed rate the loss never comes to rest.
 
 run("batch_size=20", batch_size=20)
 
 # %%
-# **2. An annealed rate.** Along half a cosine the rate falls to zero. Under a full
-# batch that changes little; put together with minibatches, it lets them come to rest.
+# **2. An annealed rate.** The rate falls to zero along half a cosine. With a full batch
+# that changes little. With minibatches it makes training come to rest.
 
 run('learning_rate="cosine"', learning_rate="cosine")
 run("... and batch_size=20", learning_rate="cosine", batch_size=20)
 
 # %%
-# **3. Other activations.** Backpropagation needs nothing of an activation but its
-# derivative. Three of these units are enough for the moons if they are smooth; three
-# ReLUs from this start are not: a ReLU that is zero for all points gets no gradient.
+# **3. Other activations.** Backpropagation needs only the derivative of an activation.
+# Three units are enough for the moons if they are smooth. Three ReLUs from this start
+# are not, because a ReLU that is zero for all points gets no gradient.
 
 run('activation="logistic"', activation="logistic")
 for activation in ["gelu", "softplus", "relu"]:
     run(f'... or "{activation}"', activation=activation)
 
 # %%
-# **4. Three classes.** There is one output a class already, so this changes the data
-# and no parameter. It makes a steeper valley, though, in which a rate of 1 is too high
-# to come to rest: the cure is that of exercise 2.
+# **4. Three classes.** There is one output per class already, so this changes the data
+# and no parameter. The valley becomes steeper, though, and a rate of 1 is too high to
+# come to rest. The remedy is that of exercise 2.
 
 rng = np.random.default_rng(0)
 X3 = np.vstack([X, [2.0, 1.0] + 0.2 * rng.standard_normal((100, 2))])
@@ -81,7 +82,7 @@ run("... and an annealed rate", X3, y3, learning_rate="cosine")
 run("hidden_layer_sizes=(3, 3)", hidden_layer_sizes=(3, 3))
 
 # %%
-# What each of them learned.
+# The boundary that each of them has learnt.
 
 import matplotlib.pyplot as plt
 from matplotlib.colors import ListedColormap

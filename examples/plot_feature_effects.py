@@ -2,9 +2,9 @@
 Which features matter, and in which direction?
 ==============================================
 
-Two ways to ask a fitted network. ``input_gradients`` asks how its output changes when a
-feature of a row moves a little; ``permutation_importance`` asks how much worse it gets
-when a feature is shuffled between the rows.
+Two methods answer this for a fitted network. ``input_gradients`` measures how its
+output changes if a feature of a row changes a little. ``permutation_importance``
+measures how much worse the network gets if a feature is shuffled between the rows.
 """
 
 # %%
@@ -24,11 +24,12 @@ network.fit(X, y)
 print(f"accuracy on test rows {network.score(X_test, y_test):.3f}")
 
 # %%
-# Backpropagation carries the derivative of the loss from the outputs to the weights.
-# One product further it arrives at the inputs: for each row, the slope of the logit of
-# "malignant" along each feature. Times the feature's standard deviation, slopes of
-# features in different units compare. Their sign is a direction, which importances do
-# not have; their spread over the rows tells whether the effect is the same everywhere.
+# Backpropagation computes the derivative of the loss from the outputs to the weights.
+# One product further it arrives at the inputs. For each row, this is the slope of the
+# logit of "malignant" along each feature. Multiplied by the feature's standard
+# deviation, slopes of features in different units can be compared. Their sign is a
+# direction, which importances do not have. Their spread over the rows shows whether the
+# effect is the same everywhere.
 
 slopes = network.input_gradients(X_test, target="malignant") * X.std(axis=0)
 
@@ -50,10 +51,10 @@ for feature in top:
 
 # %%
 # The bars are means over rows and over shuffles, the whiskers one standard deviation.
-# The orders differ, because the questions do. A feature with a steep slope can be
-# shuffled at little cost where others that say the same keep the answer on its side:
-# radius, perimeter and area are nearly one feature here. And neither is a statement
-# about tumours; both describe this network.
+# The two orders differ, because the questions differ. A feature with a steep slope may
+# be shuffled with little effect, if other features hold the same information: radius,
+# perimeter and area are nearly one feature here. Neither plot is a statement about
+# tumours. Both describe this network.
 
 import matplotlib.pyplot as plt
 

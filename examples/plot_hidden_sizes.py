@@ -2,13 +2,13 @@
 How many hidden units?
 ======================
 
-The article's figure with one panel for each of seven hidden-layer sizes, and what that
-figure cannot show: the loss on points that the network has not seen.
+The article's figure, with one panel for each of seven hidden-layer sizes. A second
+figure shows what the first cannot: the loss on points that the network has not seen.
 """
 
 # %%
-# Each size is trained from five random starts, and the start with the least training
-# loss is kept, because a small network can end in a poor valley. The objective is the
+# Each size is trained from five random starts. The one with the least training loss is
+# kept, because a small network can end in a poor minimum. The objective is the
 # article's, on the raw inputs (``standardize=False``).
 
 from sklearn.base import clone
@@ -43,15 +43,15 @@ def fit_and_print(alpha):
 
 
 # %%
-# With next to no penalty, more units always fit the 200 points better. On fresh points
-# two or three units are best: from four on the network bends around single noisy
-# points, is sure of what it sees there, and pays for that.
+# With nearly no penalty, more units always fit the 200 points better. On fresh points
+# two or three units are best. From four on, the boundary bends around single noisy
+# points. There, the network is confident and wrong, and its loss is higher.
 
 models, seen, fresh = fit_and_print(alpha=0.01)
 
 # %%
-# The other cure is to leave the units in and to put a price on large weights. With
-# ``alpha=1`` fifty units do next to no harm: their number need not be known.
+# The other remedy is to keep the units and to put a larger penalty on large weights.
+# With ``alpha=1`` fifty units do nearly no harm, so you need not know the right number.
 
 models_alpha_1, seen_alpha_1, fresh_alpha_1 = fit_and_print(alpha=1)
 
@@ -78,7 +78,8 @@ for ax, model, title in zip(
     ax.set(title=title, xlabel="", ylabel="", xticks=[], yticks=[])
 
 # %%
-# The losses. Where a solid and a dashed line part, the network has learned noise.
+# The losses. Where the solid line is above the dashed line, the network has learnt
+# noise.
 
 figure, axes = plt.subplots(
     1, 2, num="hidden_sizes_losses", figsize=(8, 3.2), layout="constrained", sharey=True

@@ -3,8 +3,8 @@ A rare class
 ============
 
 One point in twenty belongs to the second class. A network that minimises the loss over
-all points finds few of them: they weigh little in it. ``class_weight`` gives them
-weight; a lower threshold does as well.
+all points finds few of them, because they are a small part of the loss. Two remedies
+find more: weights for the classes (``class_weight``), or a lower threshold.
 """
 
 # %%
@@ -28,10 +28,11 @@ X, y = make_rare(1000, seed=0)
 X_new, y_new = make_rare(20_000, seed=1)
 
 # %%
-# Three classifiers: the network as it is; with ``class_weight="balanced"``, which
-# multiplies the weight of each row so that both classes weigh the same; and the plain
-# network again, with the threshold on its probability chosen by scikit-learn's
-# ``TunedThresholdClassifierCV`` for balanced accuracy, the mean of both recalls.
+# Three classifiers. The first is the plain network. The second has
+# ``class_weight="balanced"``, which multiplies the weight of each row so that both
+# classes have the same sum of weights. The third is the plain network again, with
+# another threshold on its probability. scikit-learn's ``TunedThresholdClassifierCV``
+# chooses the threshold by balanced accuracy, the mean of both recalls.
 
 plain = ScratchMLPClassifier((10,), activation="tanh", solver="lbfgs", alpha=1.0)
 plain.set_params(random_state=0)
@@ -52,11 +53,10 @@ for name, model in models.items():
     )
 
 # %%
-# Both cures find most of the rare points, at the price of false alarms. But weights
-# change what the probabilities mean: those of the weighted network are as if both
-# classes were equally common, so their mean is far above the true share of 0.05 and
-# their log-loss is bad. Who needs probabilities leaves the weights alone and moves the
-# threshold.
+# Both remedies find most of the rare points, and give more false alarms. But weights
+# change what the probabilities mean. Those of the weighted network are as if both
+# classes were equally common: their mean is far above the true share of 0.05, and their
+# log-loss is bad. If you need probabilities, use no weights and move the threshold.
 
 import matplotlib.pyplot as plt
 from sklearn.inspection import DecisionBoundaryDisplay

@@ -2,14 +2,14 @@
 Looking into a network
 ======================
 
-What a network has learned is in its weights. ``NetworkDisplay`` draws them: as circles
-and lines where there are few, as images where the inputs are pixels.
+What a network has learnt is in its weights. ``NetworkDisplay`` draws few weights as
+lines between circles. If the inputs are pixels, it draws the weights as images.
 """
 
 # %%
 # The article's network: two inputs, three tanh units, two outputs. Lines are weights,
-# and the stronger a weight, the wider its line. Each hidden unit weighs the two
-# coordinates in its own way, which makes a line in the plane.
+# and the larger a weight, the wider its line. Each hidden unit weights the two
+# coordinates in its own way, which defines a line in the plane.
 
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_digits, make_moons
@@ -30,9 +30,9 @@ display.figure_.set_label("network_diagram")
 
 # %%
 # Handwritten digits, eight by eight pixels. The weights into one hidden unit have the
-# shape of an image: ink on blue pixels turns the unit on, ink on red pixels turns it
-# off. ``X`` is passed so that each weight is multiplied by its pixel's standard
-# deviation: a pixel that is always white then counts for nothing.
+# shape of an image. Ink on blue pixels turns the unit on, and ink on red pixels turns
+# it off. With ``X``, each weight is multiplied by its pixel's standard deviation, so a
+# pixel that is always white has no colour.
 
 X, y = load_digits(return_X_y=True)
 digits = ScratchMLPClassifier((30,), solver="lbfgs", alpha=30.0, random_state=0)
@@ -45,7 +45,7 @@ _ = display.ax_.set_title("16 of 30 hidden units")
 
 # %%
 # Without a hidden layer there is one image for each class: the template that logistic
-# regression lays over a digit. The hidden units above are parts that several digits
+# regression compares a digit with. The hidden units above are parts that several digits
 # share.
 
 logistic = ScratchMLPClassifier((), solver="lbfgs", alpha=30.0, random_state=0)

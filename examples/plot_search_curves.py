@@ -1,16 +1,16 @@
 """
-Watching a search, epoch by epoch
-=================================
+A search, epoch by epoch
+========================
 
-A search says which candidate won, not why. With scikit-learn 1.9 callbacks look on
-while the networks train, in every fold of every candidate, and what they logged can be
-drawn.
+A search returns the best candidate, but not the reason. With scikit-learn 1.9,
+callbacks can record scores while the networks train, in every fold of every candidate.
+This example draws them.
 """
 
 # %%
-# Two monitors: scikit-learn's own logs scores on the rows of the fold, this package's
-# on rows of your own. Both are set on the network, and gather the logs of all fits,
-# also of those that the worker processes of ``n_jobs=2`` would do.
+# There are two monitors. scikit-learn's own logs scores on the training rows of the
+# fold. This package's logs scores on rows of your own. Both are set on the network.
+# They collect the logs of all fits, also of fits in worker processes (``n_jobs=2``).
 
 import warnings
 
@@ -42,8 +42,8 @@ search = GridSearchCV(
 ).fit(X, y)
 
 # %%
-# The log-loss on the validation rows, the mean of the three folds: where it is lowest,
-# and what it has come to in the last pass.
+# The log-loss on the validation rows, as the mean of the three folds: where it is
+# lowest, and its value after the last epoch.
 
 display = TrainingCurveDisplay.from_logs(
     {"training": training.get_logs(), "validation": validation.get_logs()},
@@ -62,22 +62,23 @@ for (group, part), (epochs, scores) in display.curves.items():
         losses = -scores.mean(axis=0)
         best = np.argmin(losses)
         print(
-            f"{group:14s} lowest {losses[best]:.3f} after pass {epochs[best]:2.0f}, "
+            f"{group:14s} lowest {losses[best]:.3f} after epoch {epochs[best]:2.0f}, "
             f"in the end {losses[-1]:.3f}"
         )
 
 # %%
-# Small batches make many updates a pass: after few passes the loss on the training rows
-# has all but gone (there is no penalty), while that on other rows rises again. The
-# search saw the last pass only. A callback can end each fit in its own time:
+# Small batches mean many updates per epoch. After a few epochs the loss on the training
+# rows is nearly zero (there is no penalty), and the loss on other rows rises again. The
+# search scores only the network after the last epoch. A callback can end each fit in
+# time:
 
 stop = EarlyStopping(X_val, y_val, scoring="neg_log_loss", patience=3)
 network.set_params(**search.best_params_).set_callbacks(stop).fit(X, y)
-print(f"stopped after {network.n_iter_} of {network.max_iter} passes")
+print(f"stopped after {network.n_iter_} of {network.max_iter} epochs")
 
 # %%
-# Rows that decide when to stop have a part in the training; for the last word, keep
-# others.
+# Rows that decide when to stop have a part in the training. To measure the final
+# network, use other rows.
 
 # sphinx_gallery_start_ignore
 # A gallery or a notebook has taken the pictures by now; a script saves them here.

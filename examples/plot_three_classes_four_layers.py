@@ -2,9 +2,9 @@
 Three classes, four layers
 ==========================
 
-Three arms of a spiral: more classes need no change of design, since the network has
-one output a class anyway, and a second hidden layer is one more number in
-``hidden_layer_sizes``. Here it is worth more than a wider first one.
+The data are three arms of a spiral. More classes need no other design, because the
+network always has one output per class. A second hidden layer is one more number in
+``hidden_layer_sizes``. Here it improves the network more than a wider first layer does.
 """
 
 # %%
@@ -28,10 +28,10 @@ X, y = make_spiral(600, seed=0)
 X_new, y_new = make_spiral(3000, seed=1)
 
 # %%
-# Three networks: without a hidden layer, which is logistic regression; with one of 20
-# units; and with two of 8, which is the same number of parameters, 123. A layer of
-# units can combine what the layer before it has found; on the spiral that fits better
-# than more units side by side.
+# Three networks. The first has no hidden layer, which is logistic regression. The
+# second has one hidden layer of 20 units. The third has two of 8 units, which is the
+# same number of parameters, 123. A second layer can combine the outputs of the first.
+# On the spiral that fits better than more units in one layer.
 
 from sklearn.metrics import log_loss
 

@@ -2,14 +2,14 @@
 Reading training curves
 =======================
 
-Every fitted network keeps what happened in each pass over the rows in ``history_``, and
-``TrainingCurveDisplay`` draws it: of one network, or of many as means and bands.
+Every fitted network keeps the figures of each epoch in ``history_``.
+``TrainingCurveDisplay`` draws them, for one network, or for many as means and bands.
 """
 
 # %%
-# One network first. With rows of its own for validation (``X_val``) it records the loss
-# on them as well. The training loss is what is minimised, penalty included; the
-# validation loss is without penalty, which is why it can lie below.
+# One network first. It gets validation rows (``X_val``), and records the loss on them
+# as well. The training loss is the objective that is minimised, penalty included. The
+# validation loss is without penalty, so it can be the lower one.
 
 import warnings
 
@@ -34,7 +34,7 @@ model = ScratchMLPClassifier(
 history = model.history_
 print("columns of history_:", ", ".join(history))
 for epoch, loss in zip(history["epoch"][::13], history["validation_loss"][::13]):
-    print(f"validation loss after pass {epoch:2d}: {loss:.3f}")
+    print(f"validation loss after epoch {epoch:2d}: {loss:.3f}")
 
 # %%
 # On a logarithmic axis the end of a curve can be read as well as its beginning.
@@ -48,10 +48,10 @@ axes[0].set_title("loss")
 _ = axes[1].set_title("length of the gradient")
 
 # %%
-# Now learning rates, each on five folds: the line is the mean of the folds, the band
-# one standard deviation to each side. A rate is too low where the loss still falls at
-# the end, and too high where it starts to leap. A cosine that falls from a high rate to
-# zero has the speed of the one and the rest of the other.
+# Now four learning rates, each on five folds. The line is the mean of the folds, the
+# band one standard deviation to each side. A rate is too low if the loss still falls at
+# the end. It is too high if the loss jumps up and down. A cosine from a high rate to
+# zero is fast at first and comes to rest at the end.
 
 histories = {}
 for name, settings in {

@@ -1,15 +1,16 @@
 """
-The run that never converges
-============================
+The training that never converges
+=================================
 
-The article trains its network for 20,000 passes and prints every thousandth loss. The
-printed losses settle at 0.0713, and it looks as if training had converged. It has not:
-between two printed lines, the loss jumps down and up again at every pass, for ever.
+The article trains its network for 20,000 epochs and prints every thousandth loss. The
+printed losses settle at 0.0713, and training seems to have converged. It has not:
+between two printed lines, the loss jumps down or up at every epoch, without end.
 """
 
 # %%
-# The article's run, with its fixed rate, and three more in which only the rate differs.
-# (Its rate of 0.01 on the sum over 200 points is a rate of 2 on the mean.)
+# The article's training, with its fixed learning rate, and two more in which only the
+# rate differs. (Its rate of 0.01 on the sum over 200 points is a rate of 2 on the
+# mean.)
 
 import warnings
 
@@ -35,33 +36,33 @@ for name, rate in rates.items():
     curves[name] = article.set_params(**rate).fit(X, y).loss_curve_
 
 # %%
-# ``loss_curve_[i]`` is the loss that pass i starts from; the article prints the loss
-# after the pass, which is ``loss_curve_[i + 1]``. Beside every thousandth loss stands
-# the one a pass later, which nobody printed.
+# ``loss_curve_[i]`` is the loss at the start of epoch i. The article prints the loss
+# after the epoch, which is ``loss_curve_[i + 1]``. The table has every thousandth loss,
+# and beside it the loss one epoch later, which the article does not print.
 
 curve = curves["rate 2, fixed"]
-print("after pass   the loss   a pass later")
+print("after epoch   the loss   an epoch later")
 for i in range(0, 19_000, 1000):
-    print(f"{i:10d} {curve[i + 1]:10.6f} {curve[i + 2]:14.6f}")
+    print(f"{i:11d} {curve[i + 1]:10.6f} {curve[i + 2]:16.6f}")
 
 # %%
 # Why? Take a parabola of curvature c. A step of rate r multiplies the distance to its
-# lowest point by 1 - rc. Up to r = 1/c the steps come down on one side; up to r = 2/c
-# each leaps to the other side and still ends lower than it began; beyond that, it ends
-# higher. The network's valley is so steep in one direction that a rate of 2 is beyond.
-# Its walls are no parabola, though: further out they flatten, the leaps stop growing,
-# and two points are left that each lead to the other.
+# lowest point by 1 - rc. Up to r = 1/c the steps stay on one side. Up to r = 2/c each
+# step crosses to the other side, and still ends lower than it began. Beyond that, it
+# ends higher. The network's valley is so steep in one direction that a rate of 2 is
+# beyond the limit. Its walls are no parabola, though. Further out they are flatter, so
+# the steps stop growing. Two points remain, each of which leads to the other.
 #
-# Half the rate comes to rest, and so does a rate that falls towards zero, here along
-# half a cosine. Both end near 0.067800, the least loss known.
+# Training at half the rate comes to rest. So does training at a rate that falls towards
+# zero, here along half a cosine. Both end near 0.067800, the least loss known.
 
 for name, curve in curves.items():
     print(f"{name:16s} last two losses {curve[-2]:.6f} {curve[-1]:.6f}")
 
 # %%
-# On the left, all passes: a band is a cycle of two, drawn so densely that it fills.
-# The falling rate leaves its band where it drops below the valley's limit. On the
-# right, the last twenty passes one by one.
+# The left panel shows all epochs. A cycle of two is drawn so densely that it fills a
+# band. With the falling rate, the band ends where the rate drops below the valley's
+# limit. The right panel shows the last twenty epochs one by one.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -72,12 +73,12 @@ figure, axes = plt.subplots(
 )
 styles = [("#b35806", "-"), ("#542788", "--"), ("black", ":")]
 for (name, curve), (colour, line) in zip(curves.items(), styles):
-    passes = np.arange(len(curve))
-    axes[0].plot(passes, curve, color=colour, linestyle=line, linewidth=1, label=name)
-    axes[1].plot(passes[-20:], curve[-20:], color=colour, linestyle=line, marker=".")
-axes[0].set(xlabel="pass", ylabel="loss", title="every pass")
+    epochs = np.arange(len(curve))
+    axes[0].plot(epochs, curve, color=colour, linestyle=line, linewidth=1, label=name)
+    axes[1].plot(epochs[-20:], curve[-20:], color=colour, linestyle=line, marker=".")
+axes[0].set(xlabel="epoch", ylabel="loss", title="every epoch")
 axes[0].set(xlim=(0, None), ylim=(0.0672, 0.0725))
-axes[1].set(xlabel="pass", title="the last twenty")
+axes[1].set(xlabel="epoch", title="the last twenty")
 axes[1].set_xticks([19_980, 19_990, 20_000])
 _ = axes[0].legend(loc="center right", frameon=False)
 
