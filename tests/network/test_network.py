@@ -108,7 +108,7 @@ def test_dropout_and_its_backward():
 
 @pytest.mark.parametrize("shift", [None, RNG.randn(4)], ids=["as it is", "centred"])
 def test_sparse_rows_multiply_as_dense_ones(shift):
-    S = sparse.random_array((7, 4), density=0.4, rng=np.random.default_rng(0)).tocsr()
+    S = sparse.random(7, 4, density=0.4, format="csr", random_state=0)
     rows = CentredRows(S, shift)
     dense = S.toarray() - (0 if shift is None else shift)
     W, delta = RNG.randn(4, 3), RNG.randn(7, 3)
