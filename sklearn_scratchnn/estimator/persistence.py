@@ -1,9 +1,5 @@
 """Pickles: what is stored of an estimator, and what of an earlier version is read."""
 
-import zlib
-
-import numpy as np
-
 from ..training.state import TrainingState
 from ..version import VERSION
 
@@ -55,31 +51,10 @@ class PersistenceMixin:
                 f"{written_by or '(no version stored)'}, which {VERSION} cannot read. "
                 "Load it with that version, or fit it again."
             )
-        if written_by.startswith("0.1."):
-            _read_0_1(state)
+        # What 0.1 kept for partial_fit: the next call begins with a fresh optimizer.
+        state.pop("_incremental", None)
         if "history_" in state:
             history = state["history_"]
             curves = {name: history.get(column) for name, column in CURVES.items()}
             state = curves | state
         super().__setstate__(state)
-
-
-def _read_0_1(state):
-    """Change what version 0.1 stored in another way, in place.
-
-    It deflated the curves; and what it kept for `partial_fit`, a dict ``_incremental``,
-    is left out: the next call begins with a fresh optimizer, as after `fit`.
-    """
-    state.pop("_incremental", None)
-    if "history_" in state:
-        history = state["history_"].items()
-        state["history_"] = {name: _inflated(column) for name, column in history}
-
-
-def _inflated(column):
-    """Return the array that version 0.1 deflated, its bytes in planes."""
-    if isinstance(column, np.ndarray):
-        return column
-    dtype, planes = np.dtype(column[0]), zlib.decompress(column[1])
-    planes = np.frombuffer(planes, np.uint8).reshape(dtype.itemsize, -1)
-    return planes.T.copy().view(dtype).reshape(-1)

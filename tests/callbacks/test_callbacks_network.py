@@ -12,7 +12,7 @@ import scipy.optimize
 from numpy.testing import assert_array_equal
 from sklearn.datasets import load_breast_cancer, load_iris, make_moons
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import get_scorer
+from sklearn.metrics import balanced_accuracy_score, get_scorer
 from sklearn.model_selection import GridSearchCV
 
 from sklearn_scratchnn import ScratchMLPClassifier
@@ -671,3 +671,40 @@ def test_a_resumed_fit_is_checkpointed_in_turn(moons, tmp_path):
     resumed = Checkpoint.resume(path).set_callbacks(Checkpoint(path)).fit(X, y)
     assert_same_fit(Checkpoint.load(path), resumed)
     assert resumed.n_iter_ == 12
+
+
+def test_an_interruption_by_a_callback_at_the_end_keeps_the_model(moons):
+    """After the last epoch: what was trained is not lost."""
+    X, y, *_ = moons
+
+    class InterruptsTheEnd(Spy):
+        def on_fit_task_end(self, estimator, context, *, fitted_estimator=None):
+            if context.parent is None:
+                raise KeyboardInterrupt
+
+    model = network("adam").set_callbacks(InterruptsTheEnd(None))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    whole = network("adam").fit(X, y)
+    assert_array_equal(model.coefs_[0], whole.coefs_[0])
+    assert not hasattr(model, "_training_state")
+
+
+def test_a_scorer_is_compared_by_its_name(moons, tmp_path):
+    X, y, X_val, y_val = moons
+    path, held_out = tmp_path / "model.ckpt", {"X_val": X_val, "y_val": y_val}
+    model = network("adam", early_stopping=True, scoring=balanced)
+    model.set_callbacks(Checkpoint(path)).fit(X, y, **held_out)
+    resumed = Checkpoint.resume(path)
+    assert_same_fit(resumed.fit(X, y, **held_out), model)
+    resumed = Checkpoint.resume(path).set_params(scoring=plain)
+    with pytest.raises(ValueError, match="a fit with scoring"):
+        resumed.fit(X, y, **held_out)
+
+
+def balanced(estimator, X, y):
+    return balanced_accuracy_score(y, estimator.predict(X))
+
+
+def plain(estimator, X, y):
+    return estimator.score(X, y)

@@ -162,3 +162,12 @@ def test_in_a_search(rare):
     search = GridSearchCV(model, grid, cv=3, scoring="balanced_accuracy").fit(*rare)
     assert search.best_params_["class_weight"] is not None
     assert cross_val_score(search.best_estimator_, *rare, cv=3).min() > 0.5
+
+
+def test_weights_of_zero_for_every_row_that_is_there(iris):
+    """As a chunk of a stream may be."""
+    X, y = iris
+    model = ScratchMLPClassifier(3, solver="adam", class_weight={0: 0, 1: 1, 2: 1})
+    model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="class_weight is zero for the class of every"):
+        model.partial_fit(X[y == 0], y[y == 0])
