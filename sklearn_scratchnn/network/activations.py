@@ -143,8 +143,13 @@ class ReLU(Activation):
     smooth = False
 
     def __call__(self, z, out):
-        """Write max(z, 0)."""
-        return np.maximum(z, 0, out=out)
+        """Write max(z, 0).
+
+        NumPy's loop over two arrays is vectorised, the one over an array and a number
+        is not: the zeros are written first.
+        """
+        out.fill(0)
+        return np.maximum(z, out, out=out)
 
     def derivative(self, z, a, out):
         """Write 1 where a > 0, else 0."""
