@@ -16,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.sample import Sample
 from sklearn_scratchnn.data.standardize import Standardizer
+from sklearn_scratchnn.estimator.convergence import _alternates
 from sklearn_scratchnn.network.network import Network
 from sklearn_scratchnn.training.objective import Objective
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
@@ -594,3 +595,17 @@ def test_another_error_leaves_the_model_as_it_was(moons, solver, monkeypatch):
         model.fit(moons[0] * 3, moons[1])
     assert vars(model).keys() == before.keys()
     assert all(vars(model)[name] is before[name] for name in before)
+
+
+@pytest.mark.parametrize(
+    ("losses", "alternates"),
+    [
+        ([1.0, 0.9] * 15, True),
+        ([1.0 / (i + 1) for i in range(30)], False),
+        ([1.0, 0.9] * 10 + [0.8 - 0.01 * i for i in range(10)], False),
+        ([1.0, 0.9] * 9, False),
+    ],
+    ids=["two-step cycle", "falls", "fell in the end", "too few to say"],
+)
+def test_a_cycle_is_every_one_of_the_last_losses_by_turns(losses, alternates):
+    assert _alternates(losses) == alternates
