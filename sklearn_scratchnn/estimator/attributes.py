@@ -106,7 +106,7 @@ class FittedAttributes:
         loss = losses[-1].item() if len(losses) else float(run.objective.value())
         best_score = self._earlier("best_validation_score_", None)
         if run.best is not None:
-            best_score = run.best.best.score
+            best_score = run.best.score
         return {
             "history_": history,
             "loss_curve_": losses,

@@ -50,7 +50,7 @@ def _message(run, fit):
     if plan.solver == "gd" and _alternates(losses):
         return _two_step_cycle(losses, plan), False
     parts, scale_helps = [], False
-    if run.keep_best and losses and not run.best.best.found:
+    if run.keep_best and losses and not run.best.found:
         parts.append(NO_SCORE)
     meant = plan.planned or fit.incremental
     short = run.outcome is Outcome.EXHAUSTED and not meant

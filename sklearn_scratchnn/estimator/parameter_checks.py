@@ -3,6 +3,7 @@
 import inspect
 import sys
 from dataclasses import fields
+from functools import cache
 
 import numpy as np
 
@@ -21,6 +22,7 @@ CONSTRUCTOR_NAMES = {
 MINIBATCHES_ALONE = {"batch_size", "shuffle", "n_iter_no_change"}
 
 
+@cache
 def parameters_read_by(solver):
     """Return the constructor's parameters that a solver reads and not all solvers do.
 
@@ -31,7 +33,7 @@ def parameters_read_by(solver):
 
     Returns
     -------
-    set of str
+    frozenset of str
         Read from the fields of the solver's and its optimizer's class.
     """
     optimizer = OPTIMIZERS.get(solver)
@@ -44,7 +46,14 @@ def parameters_read_by(solver):
         read |= {field.name for field in fields(optimizer)} | {"n_iter_no_change"}
     if solver == "gd":
         read -= MINIBATCHES_ALONE
-    return read if solver == "adamw" else read | {"alpha"}
+    return frozenset(read if solver == "adamw" else read | {"alpha"})
+
+
+@cache
+def _defaults(estimator):
+    """Return the default of each parameter of an estimator's class."""
+    parameters = inspect.signature(estimator).parameters
+    return {name: parameter.default for name, parameter in parameters.items()}
 
 
 def idle_parameters(params, solver):
@@ -66,12 +75,10 @@ def idle_parameters(params, solver):
     idle = some - parameters_read_by(solver)
     if params.early_stopping:  # also "auto", which may find held-out rows
         idle -= {"n_iter_no_change"}
-    signature = inspect.signature(type(params)).parameters
-    defaults = {name: signature[name].default for name in signature if name in idle}
     return [
         name
-        for name, default in defaults.items()
-        if not _is_default_or_off(getattr(params, name), default)
+        for name, default in _defaults(type(params)).items()
+        if name in idle and not _is_default_or_off(getattr(params, name), default)
     ]
 
 

@@ -1,5 +1,7 @@
 """Pickles: what is stored of an estimator, and what of an earlier version is read."""
 
+import numpy as np
+
 from ..training.state import TrainingState
 from ..version import VERSION
 
@@ -9,6 +11,11 @@ CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
 
 def _major(version):
     return int(version.split(".")[0])
+
+
+def _numbers(history):
+    """Return the numbers of the epochs, as a history has them: not pickled."""
+    return np.arange(1, len(history["loss"]) + 1)
 
 
 class PersistenceMixin:
@@ -41,6 +48,8 @@ class PersistenceMixin:
         for name, column in CURVES.items():
             if name in state and state[name] is history.get(column):
                 del state[name]
+        if "epoch" in history and np.array_equal(history["epoch"], _numbers(history)):
+            state["history_"] = {c: a for c, a in history.items() if c != "epoch"}
         return state
 
     def __setstate__(self, state):
@@ -55,6 +64,8 @@ class PersistenceMixin:
         state.pop("_incremental", None)
         if "history_" in state:
             history = state["history_"]
+            if "epoch" not in history:
+                history = state["history_"] = {"epoch": _numbers(history), **history}
             curves = {name: history.get(column) for name, column in CURVES.items()}
             state = curves | state
         super().__setstate__(state)

@@ -73,7 +73,7 @@ def fingerprint_of(data):
     prints = {name: _digest(array) for name, array in parts.items()}
     prints["classes"] = repr(data.train.classes.tolist())
     held_out = data.held_out
-    if held_out is not None and held_out.X is not data.train.X:
+    if held_out is not None and held_out.codes is not data.train.codes:
         parts = {"X_val": held_out.X, "y_val": held_out.codes}
         parts["weights of X_val"] = held_out.weights
         prints |= {name: _digest(array) for name, array in parts.items()}

@@ -221,7 +221,7 @@ class LowestLoss(Observer):
         return Signal.CONTINUE
 
 
-class BestScore(Observer):
+class BestScore(Best, Observer):
     """Keeps the parameters that had the best validation score.
 
     Parameters
@@ -230,14 +230,11 @@ class BestScore(Observer):
         The parameters in training.
     """
 
-    carried = ("best",)
-
-    def __init__(self, theta):
-        self.best = Best(theta)
+    carried = ("score", "theta")
 
     def on_epoch(self, epoch, run):
         """Keep the parameters if they are the best so far."""
-        self.best.offer(epoch.validation_score, run.theta)
+        self.offer(epoch.validation_score, run.theta)
         return Signal.CONTINUE
 
 

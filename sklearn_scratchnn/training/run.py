@@ -152,7 +152,7 @@ class TrainingRun:
         if self.keep_best and len(self.history) == 0:
             with np.errstate(all="ignore"):
                 _, score = self.held_out.measure(self)
-            self.best.best.offer(score, self.theta)
+            self.best.offer(score, self.theta)
 
     def on_epoch(self, loss, rate, gradient_norm):
         """Ask the observers; return the strongest answer.
@@ -190,8 +190,8 @@ class TrainingRun:
         ndarray of shape (n_parameters,)
             No copy. Finite ones: those of the lowest loss, where training diverged.
         """
-        if self.keep_best and self.best.best.found:
-            return self.best.best.theta
+        if self.keep_best and self.best.found:
+            return self.best.theta
         if self.diverged or not self._is_finite():
             return self.lowest.theta
         return self.theta

@@ -59,6 +59,19 @@ def test_a_pickle_is_small_after_as_many_passes_as_a_solver_makes(solver, hidden
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_pickle_is_small_with_validation_rows_too(early_stopping):
+    X, y = make_moons(40, noise=0.2, random_state=0)
+    given = {"hidden_layer_sizes": (3,), "max_iter": 5_000, "n_iter_no_change": 5_000}
+    model = ScratchMLPClassifier(
+        solver="gd", early_stopping=early_stopping, random_state=0, **given
+    )
+    model.fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:])
+    assert model.n_iter_ == 5_000
+    allowed = 1.2 * weight_bytes(model) + 20_000 + 48 * model.n_iter_
+    assert len(pickle.dumps(model)) < allowed
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
 def test_curves_come_back_to_the_bit(wide, early_stopping):
     X, y, held_out = wide
     model = network("adam", early_stopping=early_stopping, max_iter=7)
@@ -99,7 +112,7 @@ def test_many_passes_cost_their_numbers_only(wide):
     X, y, _ = wide
     short, long = (network("sgd", max_iter=n).fit(X, y) for n in (1, 101))
     grown = len(pickle.dumps(long)) - len(pickle.dumps(short))
-    columns = len(long.history_)
+    columns = len(long.history_) - 1  # not the epochs' numbers
     assert 0 < grown < 1.05 * 100 * 8 * columns
 
 

@@ -150,6 +150,17 @@ def test_other_held_out_rows_are_refused_by_name(name, changed, tmp_path):
         resumed.fit(X, y, **HELD_OUT | changed)
 
 
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [("y_val", {"y_val": 1 - y}), ("weights of X_val", {"sample_weight_val": WEIGHTS})],
+)
+def test_held_out_rows_that_are_those_in_training_are_compared(name, changed, tmp_path):
+    held_out = {"X_val": X, "y_val": y}
+    resumed = checkpointed(tmp_path / "model.ckpt", X, y, **held_out)
+    with pytest.raises(ValueError, match=f"The checkpoint is of a fit with .*{name}"):
+        resumed.fit(X, y, **held_out | changed)
+
+
 def test_more_epochs_are_allowed_and_fewer_are_not(tmp_path):
     constant = {"learning_rate": "constant", "n_iter_no_change": np.inf}
     resumed = checkpointed(tmp_path / "model.ckpt", model=network(**constant))
