@@ -10,13 +10,12 @@ from unittest.mock import patch
 
 import numpy as np
 from _common import argument_parser, geometric_mean, markdown, parse, report
-from tabular import HALVES, TASKS, evaluate, load
+from tabular import HALVES, SMALL, evaluate, load
 
 from sklearn_scratchnn import ScratchMLPClassifier
-from sklearn_scratchnn.training.penalty_search import path
+from sklearn_scratchnn.training.penalty_search import path, search
 
 KEPT = "the defaults"
-SMALL = sorted({*TASKS} - {"adult"})
 # Parameters of the constructor, in small letters, and constants of the path of alphas.
 SETTINGS = {
     KEPT: {},
@@ -25,14 +24,14 @@ SETTINGS = {
     "50 units": {"hidden_layer_sizes": (50,)},
     "alpha=1": {"alpha": 1.0},
     "alpha=3": {"alpha": 3.0},
-    "a quarter held out": {"HELD_OUT": 1 / 4},
-    "0.4 held out": {"HELD_OUT": 0.4},
     "as good within 0.3 standard errors": {"SELECT_WITHIN_SE": 0.3},
     "as good within 1": {"SELECT_WITHIN_SE": 1.0},
     "6 epochs an alpha": {"EPOCHS": 6},
     "14 epochs an alpha": {"EPOCHS": 14},
     "no share of the first weights": {"PERTURBATION": 0.0},
     "alphas 30, 8, 2, 0.5": {"ALPHAS": (30.0, 8.0, 2.0, 0.5)},
+    "no penalty of its own for a column": {"adaptive_penalty": False},
+    "piecewise": {"numeric_encoding": "piecewise"},
 }
 
 
@@ -42,7 +41,8 @@ def measure(setting, X, y, seeds):
     params = {name: value for name, value in setting.items() if name.islower()}
     with ExitStack() as stack:
         for name, value in constants.items():
-            stack.enter_context(patch.object(path, name, value))
+            owner = path if hasattr(path, name) else search
+            stack.enter_context(patch.object(owner, name, value))
         runs = [
             evaluate(ScratchMLPClassifier, {"random_state": seed, **params}, X, y)
             for seed in seeds

@@ -1,18 +1,32 @@
-"""Every model at its defaults on twelve real tables, behind one encoder and same folds.
+"""Every model at its defaults on 33 real tables, one thread each, same folds for all.
 
-The folds are stratified and shuffled with seed 0: five below 2,000 rows, else three.
-Missing numbers become the median; numeric columns are scaled to mean 0 and variance 1;
-text columns are one-hot encoded. Encoding is not part of the seconds.
+From 10,000 rows on, one stratified third is held out; below there are three stratified
+folds, or five below 2,000 rows. Trees that know categories get the table as it is. For
+the others missing numbers become the median, numeric columns are scaled to mean 0 and
+variance 1, and text is one-hot encoded. None of this is part of the seconds.
 """
 
+import importlib.util
 import json
 import warnings
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from time import perf_counter, process_time
 
 import numpy as np
 import pandas as pd
-from _common import argument_parser, geometric_mean, markdown, parse, report, seconds
+from _common import (
+    argument_parser,
+    cpu_model,
+    geometric_mean,
+    markdown,
+    parse,
+    report,
+    seconds,
+)
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import (
     fetch_openml,
@@ -29,22 +43,10 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from threadpoolctl import threadpool_limits
 
 from sklearn_scratchnn import ScratchMLPClassifier
 
-OURS, BASELINE = "ScratchMLP", "MLP"
-MODELS = {
-    OURS: ScratchMLPClassifier,
-    BASELINE: MLPClassifier,
-    "MLP, early stopping": lambda **kw: MLPClassifier(early_stopping=True, **kw),
-    "LogisticRegressionCV": LogisticRegressionCV,
-    # What its default becomes in scikit-learn 1.11; today's chooses C by accuracy.
-    "LogisticRegressionCV, by loss": lambda **kw: LogisticRegressionCV(
-        scoring="neg_log_loss", **kw
-    ),
-    "HistGradientBoosting": HistGradientBoostingClassifier,
-    "RandomForest": RandomForestClassifier,
-}
 BUNDLED = {
     "iris": load_iris,
     "wine": load_wine,
@@ -61,13 +63,191 @@ OPENML = {
     "vote": 56,
     "sonar": 40,
 }
-# Every second task by size: rules are chosen on one half and confirmed on the other.
-HALVES = {
-    "half A": ("adult", "digits", "segment", "pima", "vote", "wine"),
-    "half B": ("phoneme", "wine_red", "german", "breast_cancer", "sonar", "iris"),
+# The tables, by their rows.
+ROWS = {
+    "diamonds_cut": 53_940,
+    "adult": 48_842,
+    "electricity": 45_312,
+    "jungle_chess": 44_819,
+    "bank_additional": 41_188,
+    "credit_default": 30_000,
+    "krkopt": 28_056,
+    "covertype_kaggle": 15_120,
+    "online_shoppers": 12_330,
+    "heloc": 10_459,
+    "churn_modelling": 10_000,
+    "satimage": 6_435,
+    "phoneme": 5_404,
+    "banana": 5_300,
+    "magic": 5_000,
+    "spambase": 4_597,
+    "splice": 3_190,
+    "titanic": 2_201,
+    "digits": 1_797,
+    "wine_red": 1_599,
+    "segment": 1_500,
+    "contraceptive": 1_473,
+    "german": 1_000,
+    "vowel": 990,
+    "tic-tac-toe": 958,
+    "vehicle": 846,
+    "pima": 768,
+    "breast_cancer": 569,
+    "vote": 435,
+    "bands": 365,
+    "sonar": 208,
+    "wine": 178,
+    "iris": 150,
 }
-TASKS = (*HALVES["half A"], *HALVES["half B"])
-TIE = 0.01
+TASKS = tuple(ROWS)
+# Every second table by size: rules are chosen on one half and confirmed on the other.
+HALVES = {"half A": TASKS[::2], "half B": TASKS[1::2]}
+BY_SIZE = {
+    "under 1,000 rows": range(1_000),
+    "1,000 to 3,000 rows": range(1_000, 3_000),
+    "3,000 to 10,000 rows": range(3_000, 10_000),
+    "10,000 rows and more": range(10_000, 100_000),
+    "small tables without adult": range(10_000),
+}
+GROUPS = {
+    group: tuple(task for task in TASKS if ROWS[task] in rows)
+    for group, rows in BY_SIZE.items()
+} | {"all tables": TASKS, **HALVES}
+SMALL = GROUPS["small tables without adult"]
+# Nets that take hours on all tables run on these.
+EIGHT = ("phoneme", "titanic", "segment", "german", "vehicle", "pima", "bands", "sonar")
+MOST_CATEGORIES = 255
+KEPT_FIGURES = Path(__file__).with_name("tabular_peers.json")
+TOLERATED = 1.05
+
+
+def encoder(X):
+    """Return the transformer that stands before models that need numbers alone."""
+    numeric = X.select_dtypes("number").columns
+    one_hot = OneHotEncoder(min_frequency=5, handle_unknown="ignore")
+    return ColumnTransformer(
+        [
+            (
+                "numeric",
+                make_pipeline(SimpleImputer(strategy="median"), StandardScaler()),
+                numeric,
+            ),
+            ("text", one_hot, text_columns(X)),
+        ],
+        sparse_threshold=0,
+    )
+
+
+def text_columns(X):
+    """Return the names of the columns that hold categories."""
+    return list(X.columns.difference(X.select_dtypes("number").columns, sort=False))
+
+
+def encoded(train, test):
+    """Return both parts behind the encoder, and no further arguments of `fit`."""
+    transform = encoder(train)
+    return transform.fit_transform(train), transform.transform(test), {}
+
+
+def with_categories(train, test):
+    """Return both parts with text as pandas' categories, those of the training rows.
+
+    Others count as missing, also all but the 255 most frequent ones of a column, which
+    is what HistGradientBoosting takes.
+    """
+    train, test = train.copy(), test.copy()
+    for name in text_columns(train):
+        most_frequent = train[name].value_counts().index[:MOST_CATEGORIES]
+        kind = pd.CategoricalDtype(sorted(most_frequent))
+        train[name], test[name] = train[name].astype(kind), test[name].astype(kind)
+    return train, test, {}
+
+
+def with_texts(train, test):
+    """Return both parts with a text for what is missing; CatBoost is told the names."""
+    names = text_columns(train)
+    parts = [
+        part.astype(dict.fromkeys(names, object)).fillna(
+            dict.fromkeys(names, "missing")
+        )
+        for part in (train, test)
+    ]
+    return *parts, {"cat_features": names}
+
+
+def catboost(**settings):
+    """Return CatBoost's classifier, which writes neither lines nor files."""
+    from catboost import CatBoostClassifier
+
+    quiet = {"verbose": 0, "allow_writing_files": False}
+    return CatBoostClassifier(thread_count=1, **quiet, **settings)
+
+
+def lightgbm(**settings):
+    """Return LightGBM's classifier."""
+    from lightgbm import LGBMClassifier
+
+    return LGBMClassifier(n_jobs=1, verbose=-1, **settings)
+
+
+def xgboost(**settings):
+    """Return XGBoost's classifier."""
+    from xgboost import XGBClassifier
+
+    return XGBClassifier(n_jobs=1, **settings)
+
+
+def realmlp(**settings):
+    """Return RealMLP with its tuned defaults."""
+    from pytabkit import RealMLP_TD_Classifier
+
+    return RealMLP_TD_Classifier(device="cpu", n_threads=1, **settings)
+
+
+def tabm(**settings):
+    """Return TabM with its defaults."""
+    from pytabkit import TabM_D_Classifier
+
+    return TabM_D_Classifier(device="cpu", n_threads=1, **settings)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A contender.
+
+    Parameters
+    ----------
+    make : callable
+        Takes ``random_state`` and settings by keyword; returns an unfitted classifier.
+    feed : callable, default=encoded
+        Makes of the training and the test rows what the classifier takes.
+    module : str, default="sklearn"
+        What must be installed.
+    tasks : tuple of str, default=TASKS
+    seeds_of_ours : bool, default=False
+        Whether it runs from as many random states as ours.
+    """
+
+    make: Callable
+    feed: Callable = encoded
+    module: str = "sklearn"
+    tasks: tuple[str, ...] = TASKS
+    seeds_of_ours: bool = False
+
+
+OURS, MLP, LOGISTIC = "ScratchMLP", "MLPClassifier", "LogisticRegressionCV"
+MODELS = {
+    OURS: Model(ScratchMLPClassifier, seeds_of_ours=True),
+    "CatBoost": Model(catboost, with_texts, "catboost"),
+    "LightGBM": Model(lightgbm, with_categories, "lightgbm"),
+    "HistGradientBoosting": Model(HistGradientBoostingClassifier, with_categories),
+    MLP: Model(MLPClassifier, seeds_of_ours=True),
+    LOGISTIC: Model(LogisticRegressionCV),
+    "RandomForest": Model(RandomForestClassifier),
+    "XGBoost": Model(xgboost, module="xgboost"),
+    "RealMLP": Model(realmlp, module="pytabkit", tasks=EIGHT),
+    "TabM": Model(tabm, module="pytabkit", tasks=EIGHT),
+}
 
 
 def load(task, folder=None):
@@ -77,45 +257,38 @@ def load(task, folder=None):
     ----------
     task : str
     folder : str, default=None
-        Holds ``task.csv.gz``, its last column named target. None downloads from OpenML.
+        Holds ``task.csv.gz`` or ``large/task.csv.gz``, its last column named target.
+        None downloads from OpenML what is known there.
 
     Returns
     -------
     X : DataFrame of shape (n_samples, n_features)
+        Columns are numbers or texts.
     y : ndarray of shape (n_samples,), int64, classes counted from 0
     """
     if task in BUNDLED:
         X, y = BUNDLED[task](return_X_y=True, as_frame=True)
     elif folder is not None:
+        paths = [Path(folder) / part / f"{task}.csv.gz" for part in ("", "large")]
         table = pd.read_csv(
-            Path(folder) / f"{task}.csv.gz", keep_default_na=False, na_values=[""]
+            next(filter(Path.exists, paths), paths[0]),
+            keep_default_na=False,
+            na_values=[""],
         )
         X, y = table.drop(columns="target"), table["target"]
-    else:
+    elif task in OPENML:
         X, y = fetch_openml(data_id=OPENML[task], return_X_y=True, as_frame=True)
+    else:
+        raise FileNotFoundError(f"{task}.csv.gz")
+    X = X.astype(dict.fromkeys(X.select_dtypes("bool").columns, str))
     return X, np.unique(y.to_numpy().astype(str), return_inverse=True)[1]
 
 
-def encoder(X, scaled=True):
-    """Return the transformer that stands before every model."""
-    numeric = X.select_dtypes("number").columns
-    steps = [SimpleImputer(strategy="median")]
-    if scaled:
-        steps.append(StandardScaler())
-    one_hot = OneHotEncoder(min_frequency=5, handle_unknown="ignore")
-    return ColumnTransformer(
-        [
-            ("numeric", make_pipeline(*steps), numeric),
-            ("text", one_hot, X.columns.difference(numeric, sort=False)),
-        ],
-        sparse_threshold=0,
-    )
-
-
 def folds(y):
-    """Yield the train and test indices of the protocol."""
-    cv = StratifiedKFold(5 if len(y) < 2000 else 3, shuffle=True, random_state=0)
-    return cv.split(np.empty(len(y)), y)
+    """Return pairs of the train and the test indices of the protocol."""
+    cv = StratifiedKFold(5 if len(y) < 2_000 else 3, shuffle=True, random_state=0)
+    pairs = list(cv.split(np.empty(len(y)), y))
+    return pairs if len(y) < 10_000 else pairs[:1]
 
 
 def calibration_error(probabilities, y, n_bins=15):
@@ -131,7 +304,19 @@ def calibration_error(probabilities, y, n_bins=15):
     return np.abs(gaps).sum() / len(y)
 
 
-def evaluate(make_model, settings, X, y, scaled=True):
+def scores(probabilities, y):
+    """Return a dict: the log-loss, error and calibration error of predictions."""
+    n = len(y)
+    likelihood = np.clip(probabilities[np.arange(n), y], np.finfo(float).eps, None)
+    return {
+        "log_loss": float(-np.log(likelihood).mean()),
+        # At least half a row, so that a perfect score has a logarithm.
+        "error": max(float(np.mean(probabilities.argmax(axis=1) != y)), 0.5 / n),
+        "ece": float(calibration_error(probabilities, y)),
+    }
+
+
+def evaluate(make_model, settings, X, y, feed=encoded):
     """Return one model's figures on one task: means over the test rows of all folds.
 
     Parameters
@@ -141,7 +326,8 @@ def evaluate(make_model, settings, X, y, scaled=True):
     settings : dict
     X : DataFrame of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
-    scaled : bool, default=True
+    feed : callable, default=encoded
+        Makes of the training and the test rows what the classifier takes.
 
     Returns
     -------
@@ -149,175 +335,300 @@ def evaluate(make_model, settings, X, y, scaled=True):
         Seconds are sums over folds: to fit, of one call, with ``fit_cpu_seconds``
         counting every thread; to predict, of the best of three calls.
     """
-    n = len(y)
-    probabilities = np.empty((n, y.max() + 1))
     figures = {"fit_seconds": 0.0, "fit_cpu_seconds": 0.0, "predict_seconds": 0.0}
-    n_warnings = 0
+    n_warnings, held_out, probabilities = 0, [], []
     for train, test in folds(y):
-        transform = encoder(X, scaled)
-        train_rows = transform.fit_transform(X.iloc[train])
-        test_rows = transform.transform(X.iloc[test])
+        train_rows, test_rows, arguments = feed(X.iloc[train], X.iloc[test])
         model = make_model(**settings)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             wall, cpu = perf_counter(), process_time()
-            model.fit(train_rows, y[train])
+            model.fit(train_rows, y[train], **arguments)
             figures["fit_seconds"] += perf_counter() - wall
             figures["fit_cpu_seconds"] += process_time() - cpu
         n_warnings += sum(issubclass(w.category, ConvergenceWarning) for w in caught)
-        probabilities[test] = model.predict_proba(test_rows)
+        held_out.append(test)
+        probabilities.append(model.predict_proba(test_rows))
         figures["predict_seconds"] += min(
             seconds(model.predict_proba, test_rows) for _ in range(3)
         )
-    likelihood = np.clip(probabilities[np.arange(n), y], np.finfo(float).eps, None)
-    accuracy = float(np.mean(probabilities.argmax(axis=1) == y))
-    return {
-        "log_loss": float(-np.log(likelihood).mean()),
-        "accuracy": accuracy,
-        # Half a row, so that a perfect score has a logarithm.
-        "error": max(1 - accuracy, 0.5 / n),
-        "ece": float(calibration_error(probabilities, y)),
-        **figures,
-        "convergence_warnings": n_warnings,
-    }
+    found = scores(np.concatenate(probabilities), y[np.concatenate(held_out)])
+    return {**found, **figures, "convergence_warnings": n_warnings}
 
 
-class Cache:
-    """Figures of the peers, kept in a JSON file, so that only ours is run again.
+def fingerprint(X, y):
+    """Return eight hexadecimal digits that tell one table from another."""
+    return f"{zlib.crc32(X.to_csv().encode() + y.tobytes()):08x}"
+
+
+class KeptFigures:
+    """Figures of the peers in a JSON file, each with its library and processor.
+
+    The file is written whole after every run, and read again before, so that another
+    process may read it, or add to it, meanwhile.
 
     Parameters
     ----------
-    path : str or None
+    path : str or Path or None
         With None nothing is kept.
     """
 
     def __init__(self, path):
         self.path = Path(path) if path else None
+        self.runs = self.read()
+
+    def read(self):
+        """Return what the file holds."""
         known = self.path is not None and self.path.exists()
-        self.figures = json.loads(self.path.read_text()) if known else {}
+        return json.loads(self.path.read_text()) if known else {}
 
-    def get(self, key, compute, *args):
-        """Return the figures under a key, computed and written down if they are new."""
-        if key not in self.figures:
-            self.figures[key] = compute(*args)
-            if self.path:
-                text = json.dumps(self.figures, indent=1)
-                self.path.write_text(text + "\n")
-        return self.figures[key]
+    def get(self, key, table):
+        """Return the run under a key, or None if there is none on the same table."""
+        run = self.runs.get(key)
+        return run if run is not None and run["table"] == table else None
+
+    def origins(self, models):
+        """Return a sorted list of the libraries and processors of models' runs."""
+        return sorted(
+            {
+                f"{run['library']} on {run['cpu']}"
+                for key, run in self.runs.items()
+                if key.split("/")[0] in models
+            }
+        )
+
+    def keep(self, key, run):
+        """Write down a run."""
+        self.runs = {**self.read(), **self.runs, key: run}
+        if self.path is None:
+            return
+        lines = [f" {json.dumps(k)}: {json.dumps(v)}" for k, v in self.runs.items()]
+        temporary = self.path.with_suffix(".part")
+        temporary.write_text("{\n" + ",\n".join(sorted(lines)) + "\n}\n")
+        temporary.replace(self.path)
 
 
-def measure_task(task, X, y, options, cache):
-    """Return every model's figures on one task: means over its seeds, by model."""
+def seeds_of(model, n_rows, options):
+    """Return the random states that a model runs from on a table."""
+    if not model.seeds_of_ours:
+        return options.peer_seeds
+    return options.seeds or range(5 if n_rows < 1_000 else 3)
+
+
+def missing_module(model):
+    """Return whether what a model needs is not installed."""
+    return importlib.util.find_spec(model.module) is None
+
+
+def run_peer(name, seed, X, y, table):
+    """Return a new run of a peer: its figures to six digits, and what they are of."""
+    model = MODELS[name]
+    found = evaluate(model.make, {"random_state": seed}, X, y, model.feed)
+    package = packages_distributions()[model.module][0]
+    return {
+        "library": f"{package} {version(package)}",
+        "cpu": cpu_model(),
+        "table": table,
+        **{key: float(f"{value:.6g}") for key, value in found.items()},
+    }
+
+
+def runs_of_peer(name, task, X, y, options, kept):
+    """Return a peer's runs on a task: those that are kept, and new ones if wanted."""
+    model, table = MODELS[name], fingerprint(X, y)
+    runs = []
+    for seed in seeds_of(model, len(y), options):
+        key = f"{name}/{task}/{seed}"
+        run = kept.get(key, table)
+        if run is None and options.fit_peers and not missing_module(model):
+            run = run_peer(name, seed, X, y, table)
+            kept.keep(key, run)
+        if run is not None:
+            runs.append(run)
+    return runs
+
+
+def mean_figures(runs):
+    """Return the means of the runs' numbers."""
+    return {
+        figure: float(np.mean([run[figure] for run in runs]))
+        for figure, value in runs[0].items()
+        if not isinstance(value, str)
+    }
+
+
+def measure_task(task, X, y, options, kept):
+    """Return the figures of a task by model: means over random states.
+
+    A peer of which nothing is kept, and that is not to be fitted, is not in it.
+    """
     figures = {}
     for name in options.models:
-        make, runs = MODELS[name], []
-        for seed in options.seeds if name == OURS else options.peer_seeds:
-            settings = {"random_state": seed}
-            if name == OURS:
-                settings |= options.params
-                runs.append(evaluate(make, settings, X, y, scaled=not options.raw))
-            else:
-                key = f"{name}/{task}/{seed}"
-                runs.append(cache.get(key, evaluate, make, settings, X, y))
-        figures[name] = {
-            figure: float(np.mean([run[figure] for run in runs])) for figure in runs[0]
-        }
+        model = MODELS[name]
+        if name == OURS:
+            runs = [
+                evaluate(model.make, {"random_state": seed, **options.params}, X, y)
+                for seed in seeds_of(model, len(y), options)
+            ]
+        else:
+            wanted = task in model.tasks
+            runs = runs_of_peer(name, task, X, y, options, kept) if wanted else []
+        if runs:
+            figures[name] = mean_figures(runs)
     return figures
 
 
-def measure(options):
+def measure(options, kept):
     """Return figures by task and model; a task that cannot be loaded is left out."""
-    cache, figures = Cache(options.cache), {}
+    figures = {}
     for task in options.tasks:
         try:
             X, y = load(task, options.data)
         except OSError as error:
             print(f"{task} left out: {type(error).__name__}")
             continue
-        figures[task] = measure_task(task, X, y, options, cache)
+        figures[task] = measure_task(task, X, y, options, kept)
         if options.progress:
-            print(task, figures[task].get(OURS, "done"), flush=True)
+            first = figures[task].get(options.models[0])
+            print(task, options.models[0], first, flush=True)
     return figures
 
 
 def ratios(figures, name, reference, metric, tasks):
-    """Return a model's figure divided by another's, for each of the tasks there are."""
-    return [
-        figures[task][name][metric] / figures[task][reference][metric]
+    """Return a model's figure divided by another's, by task, where both have one."""
+    return {
+        task: figures[task][name][metric] / figures[task][reference][metric]
         for task in tasks
-        if task in figures
+        if {name, reference} <= figures.get(task, {}).keys()
+    }
+
+
+def interval(values, n_draws=10_000):
+    """Return where 95 % of the geometric means of resampled tables lie."""
+    rng = np.random.default_rng(0)
+    means = rng.choice(np.log(values), (n_draws, len(values))).mean(axis=1)
+    return np.exp(np.quantile(means, [0.025, 0.975]))
+
+
+def mean_and_interval(values):
+    """Return a geometric mean and its bootstrap interval over tables, as text."""
+    low, high = interval(values)
+    return f"{geometric_mean(values):.3f} ({low:.2f} to {high:.2f})"
+
+
+def group_row(figures, name, reference, tasks, clock):
+    """Return the cells of a model: means over the tables that it and another have."""
+    found = {
+        metric: list(ratios(figures, name, reference, metric, tasks).values())
+        for metric in ("log_loss", "error", clock)
+    }
+    n = len(found["log_loss"])
+    if n == 0:
+        return None
+    own = [
+        figures[task][name]
+        for task in ratios(figures, name, reference, "log_loss", tasks)
+    ]
+    lower = sum(value < 1 for value in found["log_loss"])
+    return [
+        f"{n}",
+        mean_and_interval(found["log_loss"]),
+        mean_and_interval(found["error"]),
+        f"{geometric_mean(found[clock]):.3f}",
+        f"{np.mean([row['ece'] for row in own]):.4f}",
+        f"{lower}",
+        f"{sum(row['convergence_warnings'] for row in own):.3g}",
     ]
 
 
-def record(values):
-    """Return wins, ties and losses as text, from ratios where below 1 is better."""
-    wins = sum(value < 1 - TIE for value in values)
-    losses = sum(value > 1 + TIE for value in values)
-    return f"{wins} / {len(values) - wins - losses} / {losses}"
+HEADER = ["tables", "log-loss", "error", "fit s", "mean ECE", "lower on", "warnings"]
 
 
-def ratio_table(figures, models, tasks, clock):
-    """Return geometric-mean ratios to the baseline as Markdown, a row per model."""
-    tasks = [task for task in tasks if task in figures]
-    rows = []
-    for name in models:
-        by_metric = {
-            metric: ratios(figures, name, BASELINE, metric, tasks)
-            for metric in ("log_loss", "error", clock, "predict_seconds")
-        }
-        ece = np.mean([figures[task][name]["ece"] for task in tasks])
-        caught = sum(figures[task][name]["convergence_warnings"] for task in tasks)
-        rows.append(
-            [name]
-            + [f"{geometric_mean(values):.3f}" for values in by_metric.values()]
-            + [f"{ece:.4f}", record(by_metric["log_loss"]), record(by_metric["error"])]
-            + [f"{caught:g}"]
-        )
-    header = ["model", "log-loss", "error", "fit s", "predict s", "mean ECE"]
-    header += ["log-loss w / t / l", "error w / t / l", "warnings"]
-    return markdown(header, rows)
+def summary_table(figures, name, reference, clock):
+    """Return a model relative to another as Markdown, a row per group of tables."""
+    rows = {
+        group: group_row(figures, name, reference, tasks, clock)
+        for group, tasks in GROUPS.items()
+    }
+    rows = [[group, *cells] for group, cells in rows.items() if cells]
+    return markdown(["tables of", *HEADER], rows)
 
 
-def duel_table(figures, models):
-    """Return log-loss of ours divided by each peer's as Markdown, a row per peer."""
-    rows = []
-    for name in models:
-        values = dict(
-            zip(figures, ratios(figures, OURS, name, "log_loss", figures), strict=True)
-        )
-        worst = max(values, key=values.get)
-        lower = sum(value < 1 for value in values.values())
-        rows.append(
-            [name, f"{geometric_mean(values.values()):.3f}", record(values.values())]
-            + [f"{lower} of {len(values)}", f"{values[worst]:.3f} ({worst})"]
-        )
-    header = ["peer", "geometric mean", "w / t / l", "lower on", "worst"]
-    return markdown(header, rows)
+def group_table(figures, models, reference, tasks, clock):
+    """Return all models relative to one as Markdown, a row per model."""
+    rows = {name: group_row(figures, name, reference, tasks, clock) for name in models}
+    return markdown(
+        ["model", *HEADER], [[name, *cells] for name, cells in rows.items() if cells]
+    )
+
+
+def behind_table(figures):
+    """Return as Markdown where ours has a log-loss 5 % above what it must not lag."""
+    compared = [
+        (task, peer, ratio)
+        for peer in (MLP, LOGISTIC)
+        for task, ratio in ratios(figures, OURS, peer, "log_loss", figures).items()
+    ]
+    rows = [
+        [task, peer, f"{figures[task][OURS]['log_loss']:.4f}"]
+        + [f"{figures[task][peer]['log_loss']:.4f}", f"{ratio:.3f}"]
+        for task, peer, ratio in compared
+        if ratio > TOLERATED
+    ]
+    header = ["task", "peer", "log-loss of ours", "log-loss of the peer", "ratio"]
+    return markdown(header, rows) if rows else f"In none of {len(compared)} pairs."
+
+
+def own_table(figures, reference, clock):
+    """Return ours divided by others as Markdown, a row per task."""
+    columns = {
+        f"log-loss / {reference}'s": (reference, "log_loss"),
+        "error / its": (reference, "error"),
+        "fit s / its": (reference, clock),
+        f"log-loss / {MLP}'s": (MLP, "log_loss"),
+        f"log-loss / {LOGISTIC}'s": (LOGISTIC, "log_loss"),
+    }
+    found = {
+        column: ratios(figures, OURS, peer, metric, figures)
+        for column, (peer, metric) in columns.items()
+    }
+    rows = [
+        [task, f"{ROWS[task]:,}"]
+        + [f"{by[task]:.3f}" if task in by else "" for by in found.values()]
+        for task in figures
+    ]
+    return markdown(["task", "rows", *found], rows)
 
 
 def task_table(figures, models, metric, form):
     """Return one figure of every model on every task as Markdown, a row per task."""
     rows = [
-        [task, *(format(by_model[name][metric], form) for name in models)]
-        for task, by_model in figures.items()
+        [task]
+        + [format(by[name][metric], form) if name in by else "" for name in models]
+        for task, by in figures.items()
     ]
     return markdown(["task", *models], rows)
 
 
-def tables(figures, models, clock):
+def tables(figures, reference, clock):
     """Return every table by its heading."""
+    models = [name for name in MODELS if any(name in by for by in figures.values())]
     out = {}
-    if BASELINE in models:
-        for heading, group in {"all tasks": TASKS, **HALVES}.items():
-            if figures.keys() & set(group):
-                title = f"Ratios to `MLPClassifier()`, {heading}"
-                out[title] = ratio_table(figures, models, group, clock)
-    peers = [name for name in models if name != OURS]
-    if OURS in models and peers:
-        out["Log-loss of ours to each peer's"] = duel_table(figures, peers)
+    if {OURS, reference} <= set(models):
+        out[f"Ours relative to {reference}"] = summary_table(
+            figures, OURS, reference, clock
+        )
+        out["Where ours is more than 5 % behind in log-loss"] = behind_table(figures)
+        out["Ours divided by others"] = own_table(figures, reference, clock)
+    if reference in models:
+        for group, tasks in GROUPS.items():
+            if figures.keys() & set(tasks):
+                out[f"Relative to {reference}: {group}"] = group_table(
+                    figures, models, reference, tasks, clock
+                )
     for title, metric, form in (
         ("Log-loss", "log_loss", ".4f"),
-        ("Accuracy", "accuracy", ".4f"),
+        ("Error", "error", ".4f"),
         ("Expected calibration error", "ece", ".4f"),
         ("Seconds to fit, all folds", clock, ".3f"),
         ("Seconds to predict, all folds", "predict_seconds", ".4f"),
@@ -333,27 +644,44 @@ def parse_options():
     add("--data", metavar="DIR", help="folder of TASK.csv.gz; else from OpenML")
     add("--models", nargs="+", choices=MODELS, default=list(MODELS), metavar="MODEL")
     add("--tasks", nargs="+", choices=TASKS, default=list(TASKS), metavar="TASK")
-    add("--seeds", nargs="+", type=int, default=[0], help="random states of ours")
-    add("--peer-seeds", nargs="+", type=int, default=[0])
+    add("--group", choices=GROUPS, metavar="GROUP", help="its tasks, not --tasks")
+    add("--seeds", nargs="+", type=int, help=f"of ours and {MLP}; else 3, or 5 if few")
+    add("--peer-seeds", nargs="+", type=int, default=[0], help="of the other peers")
     add("--params", type=json.loads, default={}, help="settings of ours, as JSON")
-    add("--raw", action="store_true", help="no scaler before ours")
-    add("--cache", metavar="FILE", help="JSON that keeps the peers' figures")
+    add("--reference", choices=MODELS, default="CatBoost", metavar="MODEL")
+    add("--cache", metavar="FILE", default=KEPT_FIGURES, help="keeps peers' figures")
+    add("--fit-peers", action="store_true", help="those that the cache has not, too")
     add("--cpu", action="store_true", help="processor seconds to fit, not wall clock")
     add("--progress", action="store_true", help="print each task when it is done")
-    return parse(parser, tasks=["iris", "vote"])
+    options = parse(
+        parser,
+        tasks=["iris", "vote"],
+        seeds=[0],
+        reference=MLP,
+        cache=None,
+        fit_peers=True,
+    )
+    options.tasks = GROUPS.get(options.group, options.tasks)
+    return options
 
 
 def main():
     """Measure and print."""
     options = parse_options()
-    figures = measure(options)
+    if options.fit_peers:
+        for name in filter(lambda name: missing_module(MODELS[name]), options.models):
+            print(f"{name} is skipped: {MODELS[name].module} is not installed")
+    kept = KeptFigures(options.cache)
     clock = "fit_cpu_seconds" if options.cpu else "fit_seconds"
-    kept = ("seeds", "peer_seeds", "params", "raw")
-    report(
-        {"figures": figures, "options": {name: vars(options)[name] for name in kept}},
-        tables(figures, options.models, clock),
-        options.json,
-    )
+    with threadpool_limits(1):
+        figures = measure(options, kept)
+        out = tables(figures, options.reference, clock)
+        out["The peers' figures are of"] = "; ".join(kept.origins(options.models))
+        report(
+            {"figures": figures, "seeds": options.seeds, "params": options.params},
+            out,
+            options.json,
+        )
 
 
 if __name__ == "__main__":

@@ -27,20 +27,24 @@ else:
 class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     """A multi-layer perceptron, trained by backpropagation written by hand in NumPy.
 
-    It minimises the mean weighted cross-entropy of a softmax over the classes, one
+    The network is that of a tutorial [1]_, for any number of layers and classes. It
+    minimises the mean weighted cross-entropy of a softmax over the classes, one
     output each, plus ``alpha / (2 n) |W|^2`` with n the sum of the sample weights; for
     an indicator matrix y, the summed cross-entropy of one logistic output a label.
     Inputs are standardised inside, and the fitted layers handed out for inputs as they
-    came.
+    came, or as `numeric_encoding` makes them.
 
     Parameters
     ----------
-    hidden_layer_sizes : int or array-like of int, default=(100,)
-        Units of each hidden layer; ``()`` is multinomial logistic regression.
+    hidden_layer_sizes : int, array-like of int or "auto", default="auto"
+        Units of each hidden layer; ``()`` is multinomial logistic regression. "auto" is
+        (100,), and (256, 128) in the minibatch solvers from 2,500 distinct rows on. A
+        warm start keeps the layers there are.
 
     activation : str or sequence of str, default="relu"
         One of "identity", "tanh", "logistic", "relu", "leaky_relu", "elu", "selu",
-        "gelu", "silu", "softplus"; or a sequence with one name per hidden layer.
+        "gelu", "silu", "softplus"; or a sequence with one name per hidden layer, which
+        must then be given.
 
     solver : str, default="auto"
         - "gd": gradient descent on the full batch at a fixed rate;
@@ -54,13 +58,13 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
     alpha : float or "auto", default="auto"
         The L2 penalty on the weights, that is ``1 / C`` of ``LogisticRegression``,
-        whatever the batch; biases are free. "auto" chooses it on held-out rows where
-        L-BFGS is the solver; elsewhere it is 1, in the minibatch solvers n / 3000 from
-        there up to 10, in `partial_fit` n / 3000 for its n rows: see Notes. Not used by
-        "adamw".
+        whatever the batch; biases are free. "auto" chooses it on held-out rows, see
+        Notes; below 20 distinct rows it is 1, in `partial_fit` n / 3000 for its n rows.
+        Not used by "adamw".
 
     batch_size : int or "auto", default="auto"
-        Rows of a minibatch.
+        Rows of a minibatch at most; "auto" is 200. An epoch has as few batches as that
+        allows, and none has two rows more than another.
 
     learning_rate : str, default="auto"
         - "constant";
@@ -73,8 +77,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
     learning_rate_init : float or "auto", default="auto"
         Initial or highest learning rate per update, on the gradient of the mean loss.
-        "auto" is 0.5 for "gd", 0.1 for "sgd", and for "adam" and "adamw" 0.001, or
-        0.02 under a cosine.
+        "auto" is 0.5 for "gd", 0.1 for "sgd", and for "adam" and "adamw" 0.001; under a
+        cosine 0.02, from 2,500 distinct rows on 0.01.
 
     power_t : float, default=0.5
         Exponent of "invscaling".
@@ -155,9 +159,39 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         Factors on the weights of X's rows; "balanced" gives all classes the same sum.
         They count for rows that `fit` holds out of X, and not for ``X_val``.
 
-    dropout : float in [0, 1), default=0.0
+    numeric_encoding : {"auto", "linear", "piecewise"}, default="auto"
+        What the first layer reads of a column. "linear" is the column itself.
+        "piecewise" is the column and, beside it, ``n_bins`` inputs or fewer, one for
+        each of its bins: ``clip((x - e_{t-1}) / (e_t - e_{t-1}), 0, 1)`` [2]_. A column
+        of three values or fewer has no bins. "auto" is "piecewise" in the minibatch
+        solvers from 2,500 distinct rows on, where X is dense and no more than 100
+        columns have more values than that; else, and in `partial_fit`, "linear". A
+        sparse X cannot be "piecewise".
+
+    n_bins : int, default=16
+        The most bins of a column. A value that holds more than its share of the weight
+        is an edge of its own, and the others share what is left by their weighted
+        quantiles. Of more than 200,000 rows as many are looked at, at equal distances.
+
+    adaptive_penalty : bool or "auto", default="auto"
+        Whether each column gets a penalty of its own, where ``alpha`` is chosen, the
+        inputs are standardised, and there are 100 distinct rows. With r_j the norm of
+        the weights of column j in a first network, over the largest and at least 0.001,
+        it minimises the loss plus ``alpha / (2 n) (sum_j |W_j|^2 / r_j^2 + ...)``, the
+        dots standing for the other layers, r scaled to a mean square of 1: the adaptive
+        ridge [3]_. All bins of a column share one r. "auto" is True for "lbfgs" and
+        "gauss_newton".
+
+    calibrate : bool or "auto", default="auto"
+        Whether the logits are divided by a temperature [4]_, where ``alpha`` is chosen:
+        alphas are compared after the one that suits each best [5]_, and that of the
+        trained network is folded into its last layer. It changes no decision. "auto" is
+        True in the minibatch solvers from 2,500 distinct rows on.
+
+    dropout : float in [0, 1) or "auto", default="auto"
         Share of the hidden units that each batch switches off in training. Not for
-        "lbfgs" and "gauss_newton".
+        "lbfgs" and "gauss_newton". "auto" is 0.2 in the minibatch solvers from 2,500
+        distinct rows on, else and in `partial_fit` 0.
 
     label_smoothing : float in [0, 1), default=0.0
         Share of each target that is spread evenly over the classes.
@@ -180,7 +214,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         Class labels; for several labels a row, the numbers of the columns of y.
 
     coefs_ : list of ndarray of shape (fan_in, fan_out)
-        Weights, for raw inputs: float32 where X is (and none is above 1e18, nor a
+        Weights, for inputs as they come, or behind the encoding: the first layer reads
+        `encoded_feature_names_`. float32 where X is (and none is above 1e18, nor a
         column far from 0 for its spread), else float64.
 
     intercepts_ : list of ndarray of shape (fan_out,)
@@ -235,8 +270,29 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         The penalty that was applied; 0 under "adamw", which has none.
 
     alpha_path_ : dict of ndarray or None
-        "alpha" and "validation_loss" of the alphas that were tried; None where
-        ``alpha`` was given, or followed from the number of rows.
+        "alpha" and "validation_loss" of the alphas that were tried, the largest first;
+        None where ``alpha`` was given, or followed from the number of rows.
+
+    temperature_ : float
+        What the last layer was divided by; 1 for nothing. One number for all outputs.
+
+    bin_edges_ : list of ndarray or None
+        The edges of each column's bins, of an array without entries where it has none;
+        None for a linear encoding.
+
+    encoded_feature_names_ : ndarray of object of shape (n_inputs,)
+        What the first layer reads: the columns, then "column in [low, high]" of each
+        bin.
+
+    penalty_factors_ : ndarray of shape (n_inputs,) or None
+        The factors r of ``adaptive_penalty``; None where all columns are penalised
+        alike.
+
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        How strongly the first layer reads each column of X: the norm of the weights of
+        its inputs, in units of their scale, divided by the sum over all columns. How
+        much worse predictions become without a column is another question:
+        `sklearn.inspection.permutation_importance` answers it.
 
     n_features_in_ : int
 
@@ -251,22 +307,42 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     Notes
     -----
     "auto" asks the numbers of rows, features and classes alone: a full batch of L-BFGS
-    in float64 where rows times parameters are few, else minibatches of Adam in float32
-    under a cosine, of fewer epochs the more rows there are. Dropout, clipping or a
-    schedule, where one is set, asks for Adam too.
+    in float64 below 2,500 rows, where rows times parameters are few; else minibatches
+    of Adam in float32 under a cosine, of fewer epochs the more rows there are. Dropout,
+    clipping or a schedule, where one is set, asks for Adam too. Rows are distinct ones
+    of positive weight: copies of rows, and weights, change none of these.
 
-    Where L-BFGS is the solver, `fit` starts without fitted layers, and there are 100
-    rows and three of each class, ``alpha="auto"`` holds a third of the rows out
-    (stratified), trains on the others along a path of falling alphas, and goes on with
-    all rows from the largest alpha that is as good as the best within the error of the
-    held-out loss.
+    ``alpha="auto"`` holds some of the distinct rows out (stratified): a third for
+    "lbfgs" and "gauss_newton", else a fifth; below 100 each fifth in turn. A row of
+    weight k, or k equal rows, are divided where k is 3 (5) or more. "lbfgs" and
+    "gauss_newton" train on the others along a path of falling alphas, 30 to 0.03, and
+    go on with all rows. The other solvers make short trainings with alphas from 100 to
+    0.3, from 10 outward, and begin anew; where a temperature is wanted, all but the
+    last sixth of the epochs leave the held-out rows out, to find it on them. The
+    largest alpha is taken that is as good as the best within 0.7 standard errors of the
+    held-out loss. ``X_val``, or the rows of early stopping, stand in for held-out rows
+    where there are some. `fit` with a warm start chooses nothing, and goes on with the
+    alpha, temperature, encoding and factors that it finds.
+
+    Choices do not depend on the order of the rows, nor on whether a row has weight k or
+    stands there k times (of a sparse X, rows are compared by a number of 64 bits). Nor
+    does the result under a full batch, to rounding, which weak penalties multiply.
+    Under minibatches, order and copies change which rows a batch holds.
 
     A parameter that the solver does not read is ignored, with a warning that names it
     and the solvers that read it.
 
     References
     ----------
-    Denny Britz (2015). Implementing a Neural Network from Scratch in Python.
+    .. [1] Denny Britz (2015). Implementing a Neural Network from Scratch in Python.
+    .. [2] Yury Gorishniy, Ivan Rubachev, Artem Babenko (2022). On Embeddings for
+       Numerical Features in Tabular Deep Learning, sec. 3.2.
+    .. [3] Yves Grandvalet (1998). Least Absolute Shrinkage is Equivalent to Quadratic
+       Penalization.
+    .. [4] Chuan Guo, Geoff Pleiss, Yu Sun, Kilian Weinberger (2017). On Calibration of
+       Modern Neural Networks, sec. 4.2.
+    .. [5] Eugene Berta, David Holzmueller, Michael Jordan, Francis Bach (2025).
+       Rethinking Early Stopping: Refine, Then Calibrate.
 
     Examples
     --------
@@ -298,12 +374,16 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     solver_: str
     alpha_: float
     alpha_path_: dict[str, np.ndarray] | None
+    temperature_: float
+    bin_edges_: list[np.ndarray] | None
+    penalty_factors_: np.ndarray | None
+    feature_importances_: np.ndarray
     n_features_in_: int
     feature_names_in_: np.ndarray
 
     def __init__(
         self,
-        hidden_layer_sizes: int | Sequence[int] | np.ndarray = (100,),
+        hidden_layer_sizes: int | Sequence[int] | np.ndarray | Literal["auto"] = "auto",
         activation: str | Sequence[str] = "relu",
         *,
         solver: str = "auto",
@@ -331,7 +411,11 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         standardize: bool | Literal["robust"] = "robust",
         dtype: Literal["auto", "float32", "float64"] = "auto",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
-        dropout: float = 0.0,
+        numeric_encoding: Literal["auto", "linear", "piecewise"] = "auto",
+        n_bins: int = 16,
+        adaptive_penalty: bool | Literal["auto"] = "auto",
+        calibrate: bool | Literal["auto"] = "auto",
+        dropout: float | Literal["auto"] = "auto",
         label_smoothing: float = 0.0,
         max_grad_norm: float | None = None,
         weight_decay: float = 0.01,
@@ -365,6 +449,10 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         self.standardize = standardize
         self.dtype = dtype
         self.class_weight = class_weight
+        self.numeric_encoding = numeric_encoding
+        self.n_bins = n_bins
+        self.adaptive_penalty = adaptive_penalty
+        self.calibrate = calibrate
         self.dropout = dropout
         self.label_smoothing = label_smoothing
         self.max_grad_norm = max_grad_norm
@@ -434,8 +522,9 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Random state, optimizer state, counters and history carry on, also through a
         pickle between two calls; a changed learning rate is honoured. The rows of the
-        first call fix the standardisation. After `fit`, training goes on from the
-        fitted layers.
+        first call fix the standardisation, and the bins. After `fit`, training goes on
+        from the fitted layers, before their temperature. A call of a few rows is an
+        update of full size from their noise: gather rows until there are some hundred.
 
         Parameters
         ----------

@@ -5,8 +5,14 @@ again, and afterwards ``ax_`` and ``figure_``. matplotlib is imported when somet
 drawn.
 """
 
+from .displays.importance_display import FeatureImportanceDisplay
 from .displays.network_display import NetworkDisplay
 from .displays.reliability_display import ReliabilityDisplay
 from .displays.training_display import TrainingCurveDisplay
 
-__all__ = ["NetworkDisplay", "ReliabilityDisplay", "TrainingCurveDisplay"]
+__all__ = [
+    "FeatureImportanceDisplay",
+    "NetworkDisplay",
+    "ReliabilityDisplay",
+    "TrainingCurveDisplay",
+]

@@ -40,6 +40,23 @@ class PreparedData:
         """How the rows are scaled; None for not at all."""
         return self.train.standardizer
 
+    def scaled_by(self, standardizer):
+        """Return the same rows, scaled in another way.
+
+        Parameters
+        ----------
+        standardizer : Standardizer or None
+
+        Returns
+        -------
+        PreparedData
+            Over the same arrays.
+        """
+        held_out = self.held_out
+        if held_out is not None:
+            held_out = replace(held_out, standardizer=standardizer)
+        return PreparedData(replace(self.train, standardizer=standardizer), held_out)
+
 
 def prepare(
     sample,
@@ -49,6 +66,7 @@ def prepare(
     random_state=None,
     standardize=True,
     scaling=None,
+    factors=None,
 ):
     """Hold rows out, and scale by what is seen of the others.
 
@@ -63,8 +81,10 @@ def prepare(
         Draws them.
     standardize : bool or "robust", default=True
         As of `ScratchMLPClassifier`.
-    scaling : tuple of (mean, scale), default=None
-        Of an earlier call, to be used again.
+    scaling : tuple, default=None
+        The arguments of the `Standardizer` of an earlier call, to be used again.
+    factors : ndarray of shape (n_inputs,), default=None
+        That the columns are multiplied by, where there is no ``scaling``.
 
     Returns
     -------
@@ -95,8 +115,8 @@ def prepare(
             sample.of_subset(sample.weights),
             sample.subset,
             robust=standardize == "robust",
+            encoding=sample.encoding,
         )
-    train = replace(sample, standardizer=standardizer)
-    if held_out is not None:
-        held_out = replace(held_out, standardizer=standardizer)
-    return PreparedData(train, held_out)
+        if factors is not None:
+            standardizer = standardizer.stretched(factors)
+    return PreparedData(sample, held_out).scaled_by(standardizer)

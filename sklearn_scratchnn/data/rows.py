@@ -1,8 +1,8 @@
-"""The training data, a batch at a time: rows converted and standardised when needed.
+"""The training data, a batch at a time: rows encoded and standardised when needed.
 
 X is never copied whole: a batch is gathered, a block is sliced, and only that is
-converted to the training's dtype and standardised. A block that holds all rows is
-prepared once and kept.
+encoded, standardised and converted to the training's dtype. A block that holds all rows
+is prepared once and kept.
 """
 
 import numpy as np
@@ -26,26 +26,32 @@ class DenseRows:
     ----------
     X : ndarray of shape (n_samples, n_features)
         Any real dtype; may be read-only or a memory map.
-    mean, scale : ndarray of shape (n_features,) or None
+    mean, scale : ndarray of shape (n_inputs,) or None
         None for rows as they are.
     dtype : dtype
     n_rows : int
         The most rows that are asked for at once.
+    encoding : PiecewiseEncoding, default=None
+        Makes the inputs of the columns; None where these are the inputs.
     """
 
-    def __init__(self, X, mean, scale, dtype, n_rows):
+    def __init__(self, X, mean, scale, dtype, n_rows, encoding=None):
         wide = np.result_type(X.dtype, dtype)
-        self.X = X
+        self.X, self.encoding = X, encoding
         self.standardized = mean is not None
         if self.standardized:
             self.mean, self.scale = mean.astype(wide), scale.astype(wide)
         self._gathered = np.empty((n_rows, X.shape[1]), X.dtype)
-        self._centred = self._like_gathered(wide, self._gathered)
-        self._prepared = self._like_gathered(dtype, self._centred)
-        self._as_they_are = not self.standardized and X.dtype == dtype
+        inputs = self._gathered
+        if encoding is not None:
+            self._raw = self._as_dtype(wide, inputs)
+            inputs = self._encoded = np.empty((n_rows, encoding.n_inputs), wide)
+        self._centred = self._as_dtype(wide, inputs)
+        self._prepared = self._as_dtype(dtype, self._centred)
+        self._as_they_are = not self.standardized and inputs.dtype == dtype
 
     @staticmethod
-    def _like_gathered(dtype, array):
+    def _as_dtype(dtype, array):
         return array if array.dtype == dtype else np.empty(array.shape, dtype)
 
     def take(self, indices):
@@ -58,6 +64,12 @@ class DenseRows:
         return self._prepare(self.X[start:stop])
 
     def _prepare(self, rows):
+        if self.encoding is not None:
+            raw = self._raw[: len(rows)]
+            if raw.dtype != rows.dtype:
+                np.copyto(raw, rows, casting="same_kind")
+                rows = raw
+            rows = self.encoding.encode(rows, out=self._encoded[: len(rows)])
         if self._as_they_are:
             return rows
         out = self._prepared[: len(rows)]
@@ -74,7 +86,7 @@ class SparseRows:
     From a column that stores an entry for every row it is subtracted at once: its mean
     may be so large, beside its scale, that products would lose all else.
 
-    Parameters are those of `DenseRows`.
+    Parameters are those of `DenseRows`; there is no encoding.
     """
 
     def __init__(self, X, mean, scale, dtype, n_rows):

@@ -1,13 +1,15 @@
 """Checked rows with their codes and weights, and some of them as a part."""
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 
 from ..network.losses import Loss
 from .checks import check_weights
+from .distinct import distinct_rows, keys_of_sparse
 from .rows import DenseRows, SparseRows, Subset, Targets
-from .split import split_rows
+from .split import fold_weights, split_rows
 from .targets import class_factors, encode, find_classes
 
 
@@ -31,8 +33,10 @@ class Sample:
         The rows that take part; None for all.
     given_weights : ndarray of float64 of shape (n_rows,), default=None
         The weights before ``class_weight``.
+    encoding : PiecewiseEncoding, default=None
+        What `rows` are encoded by; None for the columns as they are.
     standardizer : Standardizer, default=None
-        How `rows` are scaled; None for not at all.
+        How `rows` are scaled, after that; None for not at all.
 
     See Also
     --------
@@ -58,12 +62,18 @@ class Sample:
     weights: np.ndarray | None = None
     subset: np.ndarray | None = None
     given_weights: np.ndarray | None = None
+    encoding: object = None
     standardizer: object = None
 
     @property
     def n_samples(self):
         """Number of rows that take part."""
         return self.X.shape[0] if self.subset is None else len(self.subset)
+
+    @property
+    def n_inputs(self):
+        """Number of what the first layer reads: the columns, or what they become."""
+        return self.X.shape[1] if self.encoding is None else self.encoding.n_inputs
 
     def of_subset(self, values):
         """Return the entries of the rows that take part.
@@ -157,6 +167,93 @@ class Sample:
         train, held_out = split_rows(rows, strata, fraction, random_state)
         return self.only(train), self.only(held_out)
 
+    def distinct(self):
+        """Return the distinct pairs of x and y, sorted, with the sums of their weights.
+
+        Returns
+        -------
+        Sample
+            Over the same X and y. Of a sparse X the rows are sorted by numbers that
+            stand for them.
+        """
+        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        dense = isinstance(self.X, np.ndarray)
+        columns = iter(self.X.T) if dense else iter([keys_of_sparse(self.X)])
+        codes = np.atleast_2d(self.codes.T)
+        order, first = distinct_rows(chain(columns, codes), rows)
+        weights, given = (
+            self._sums(values, order, first)
+            for values in (self.weights, self.given_weights)
+        )
+        return replace(self, subset=order[first], weights=weights, given_weights=given)
+
+    def _sums(self, weights, order, first):
+        """Return the weights of distinct rows; None where all are one row of many."""
+        if weights is None:
+            if len(first) == len(order):
+                return None
+            weights = np.ones(self.X.shape[0])
+        sums = np.zeros(self.X.shape[0])
+        sums[order[first]] = np.add.reduceat(weights[order], first)
+        return sums
+
+    def folds(self, n_folds, random_state):
+        """Yield ``n_folds`` pairs of a part to train on and a part held out.
+
+        Each row is held out once; one of a given weight of ``n_folds`` or more stands
+        for so many rows, and is divided. A class of one row is trained on.
+
+        Parameters
+        ----------
+        n_folds : int
+        random_state : numpy.random.RandomState
+
+        Yields
+        ------
+        train, held_out : Sample
+            Over the same X and y, the rows in the order of this sample.
+        """
+        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        given = self.of_subset(self.given_weights)
+        given = np.ones(len(rows)) if given is None else given
+        strata = self.loss.strata(self.codes)
+        strata = None if strata is None else strata[rows]
+        for held in fold_weights(given, strata, n_folds, random_state):
+            yield self._weighted(rows, 1 - held / given), self._weighted(
+                rows, held / given
+            )
+
+    def _weighted(self, rows, shares):
+        """Return the sample with a share of each row's weight; of 0, without it."""
+        some = shares > 0
+        weights = None
+        if self.weights is not None or (shares[some] < 1).any():
+            weights = np.ones(self.X.shape[0]) if self.weights is None else self.weights
+            weights = weights.copy()
+            weights[rows] *= shares
+        return replace(self, subset=rows[some], weights=weights)
+
+    def evened(self):
+        """Return the sample with a heavy row as several rows that share its weight.
+
+        None then weighs much more than the mean. In a minibatch a row of the weight of
+        hundreds would outvote all others, where as many copies fall into many batches.
+
+        Returns
+        -------
+        Sample
+            Of at most twice as many rows.
+        """
+        if self.weights is None:
+            return self
+        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        weights = self.weights.copy()
+        copies = np.maximum(1, np.rint(weights[rows] / weights[rows].mean()))
+        weights[rows] /= copies
+        return replace(
+            self, subset=np.repeat(rows, copies.astype(np.intp)), weights=weights
+        )
+
     # What an objective reads -------------------------------------------------------
 
     def rows(self, dtype, n_rows):
@@ -171,13 +268,16 @@ class Sample:
         Returns
         -------
         DenseRows, SparseRows or Subset
-            Scaled as the standardizer says.
+            Encoded and scaled.
         """
         mean = scale = None
         if self.standardizer is not None and not self.standardizer.is_identity:
             mean, scale = self.standardizer.mean, self.standardizer.scale
-        kind = DenseRows if isinstance(self.X, np.ndarray) else SparseRows
-        return self._part(kind(self.X, mean, scale, dtype, n_rows))
+        if isinstance(self.X, np.ndarray):
+            whole = DenseRows(self.X, mean, scale, dtype, n_rows, self.encoding)
+        else:
+            whole = SparseRows(self.X, mean, scale, dtype, n_rows)
+        return self._part(whole)
 
     def targets(self, table, dtype, n_rows):
         """Return the targets, to be asked for a batch at a time.

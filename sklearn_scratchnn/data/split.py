@@ -1,8 +1,54 @@
 """Rows held out of a sample, stratified where each row is of one class."""
 
 import math
+import warnings
 
 import numpy as np
+
+WHOLE = 1e-9  # a weight of n, less what rounding took, is n rows
+
+
+def fold_weights(weights, strata, n_folds, random_state):
+    """Yield the weight of each row that is held out, once for every fold.
+
+    A row of a weight w of ``n_folds`` or more stands for w rows, and gives
+    ``floor(w / n_folds)`` to each fold. Lighter rows are drawn whole, stratified; the
+    only row of a class is not held out.
+
+    Parameters
+    ----------
+    weights : ndarray of shape (n_samples,)
+    strata : ndarray of int of shape (n_samples,) or None
+        The class of each row.
+    n_folds : int
+    random_state : numpy.random.RandomState
+
+    Yields
+    ------
+    ndarray of shape (n_samples,)
+        From 0 to the row's weight.
+    """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
+    shares = np.floor(weights / n_folds + WHOLE)
+    whole = shares == 0
+    if strata is not None:
+        whole &= np.bincount(strata)[strata] > 1
+    light, folds = np.flatnonzero(whole), KFold
+    if strata is not None and np.bincount(strata[light], minlength=1).max() >= n_folds:
+        folds = StratifiedKFold
+    if len(light) < n_folds:
+        yield from [shares] * n_folds
+        return
+    drawn = folds(n_folds, shuffle=True, random_state=random_state)
+    classes = np.zeros(len(light), int) if strata is None else strata[light]
+    with warnings.catch_warnings():  # of classes of fewer rows than folds
+        warnings.simplefilter("ignore", UserWarning)
+        parts = [part for _, part in drawn.split(classes, classes)]
+    for part in parts:
+        held = shares.copy()
+        held[light[part]] = weights[light[part]]
+        yield held
 
 
 def split_rows(rows, strata, fraction, random_state):

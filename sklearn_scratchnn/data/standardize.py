@@ -22,9 +22,11 @@ class Standardizer:
 
     Parameters
     ----------
-    mean, scale : ndarray of float64 of shape (n_features,)
-    constant : ndarray of bool of shape (n_features,), default=None
+    mean, scale : ndarray of float64 of shape (n_inputs,)
+    constant : ndarray of bool of shape (n_inputs,), default=None
         Columns of one value, which a fold gives no weight.
+    factors : ndarray of shape (n_inputs,), default=None
+        That the columns are multiplied by, in ``scale`` already; None for none.
 
     Examples
     --------
@@ -35,12 +37,21 @@ class Standardizer:
     (array([2., 5.]), array([1., 1.]))
     """
 
-    def __init__(self, mean, scale, constant=None):
+    def __init__(self, mean, scale, constant=None, factors=None):
         self.mean, self.scale, self.constant = mean, scale, constant
+        self.factors = factors
 
     @classmethod
     @np.errstate(over="ignore", invalid="ignore")
-    def from_rows(cls, X, weights=None, subset=None, robust=False, block_bytes=2**22):
+    def from_rows(
+        cls,
+        X,
+        weights=None,
+        subset=None,
+        robust=False,
+        block_bytes=2**19,
+        encoding=None,
+    ):
         """Measure a dense array or CSR matrix.
 
         Parameters
@@ -51,8 +62,10 @@ class Standardizer:
             The rows that count, where not all do.
         robust : bool, default=False
             Whether two-valued and heavy-tailed columns are scaled as said above.
-        block_bytes : int, default=4 MiB
+        block_bytes : int, default=512 KiB
             Dense rows that are converted to float64 at a time.
+        encoding : PiecewiseEncoding, default=None
+            What dense rows are encoded by before they are measured.
 
         Returns
         -------
@@ -68,8 +81,9 @@ class Standardizer:
         n = X.shape[0] if subset is None else len(subset)
         w = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         if isinstance(X, np.ndarray):
-            block_rows = max(64, block_bytes // (8 * X.shape[1]))
-            moments = _dense_moments(X, w, subset, block_rows)
+            n_inputs = X.shape[1] if encoding is None else encoding.n_inputs
+            block_rows = max(64, block_bytes // (8 * n_inputs))
+            moments = _dense_moments(X, w, subset, block_rows, encoding)
         else:
             moments = _sparse_moments(X if subset is None else X[subset], w)
         mean, (scale, constant) = moments[0], _scale(*moments, robust)
@@ -82,6 +96,23 @@ class Standardizer:
             )
         done = (np.abs(mean) < 1e-6) & (np.abs(scale - 1) < 1e-6)
         return cls(np.where(done, 0.0, mean), np.where(done, 1.0, scale), constant)
+
+    def stretched(self, factors):
+        """Return a standardizer after which every column is multiplied by a factor.
+
+        Parameters
+        ----------
+        factors : ndarray of shape (n_inputs,)
+            Positive.
+
+        Returns
+        -------
+        Standardizer
+            A new one.
+        """
+        scale = self.scale / factors
+        before = 1.0 if self.factors is None else self.factors
+        return Standardizer(self.mean, scale, self.constant, before * factors)
 
     @property
     def is_identity(self):
@@ -126,19 +157,25 @@ class Standardizer:
         return W * self.scale[:, np.newaxis], b + self.mean @ W
 
 
-def _dense_moments(X, w, subset, block_rows):
+def _dense_moments(X, w, subset, block_rows, encoding=None):
     """Passes over blocks: the mean, the extremes, then the powers of what is left.
 
     Sums are of differences from the first row, so that a large common offset costs no
     digits (Chan, Golub and LeVeque, 1983).
     """
 
+    def inputs(rows):
+        if encoding is None:
+            return rows
+        return encoding.encode(rows.astype(np.float64, copy=False))
+
     def blocks():
         for start in range(0, len(w), block_rows):
             block = slice(start, start + block_rows)
-            yield w[block], X[block if subset is None else subset[block]]
+            yield w[block], inputs(X[block if subset is None else subset[block]])
 
-    first = X[0 if subset is None else subset[0]].astype(np.float64)
+    one = slice(1) if subset is None else subset[:1]
+    first = inputs(X[one])[0].astype(np.float64)
     mean = first + sum(w_b @ (X_b - first) for w_b, X_b in blocks())
     extremes = np.array([(X_b.min(axis=0), X_b.max(axis=0)) for _, X_b in blocks()])
     low, high = extremes[:, 0].min(axis=0), extremes[:, 1].max(axis=0)

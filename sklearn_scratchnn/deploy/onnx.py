@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..classifier import ScratchMLPClassifier
+from ..estimator.prediction import encoding_of
 from .onnx_graph import ONNX_ACTIVATIONS, ONNX_LINKS, Graph, Tensor
 
 
@@ -102,6 +103,17 @@ def _convert(scope, operator, container):
         container.add_node("Identity", result.name, output.full_name)
 
 
+def _encoded(a, encoding):
+    """Return the inputs of the first layer, as ``PiecewiseEncoding.encode`` does."""
+    if encoding is None:
+        return a
+    columns = a.graph.constant_indices(encoding.source)
+    bins = a.node("Gather", columns, axis=1)
+    bins = (bins - encoding.lower) / encoding.width
+    bins = bins.node("Max", 0.0).node("Min", 1.0)
+    return a.node("Concat", bins, axis=1)
+
+
 def _logits(graph, inputs, model):
     """Return the logits, as ``Network.forward`` computes them."""
     from onnx import TensorProto
@@ -114,6 +126,7 @@ def _logits(graph, inputs, model):
     a = columns[0]
     if len(columns) > 1:
         a = a.node("Concat", *columns[1:], axis=1)
+    a = _encoded(a, encoding_of(model))
     for l, name in enumerate(model.activations_):
         z = (a @ model.coefs_[l] + model.intercepts_[l]).cast(dtype)    # F1
         a = ONNX_ACTIVATIONS[name](z)                                   # F2

@@ -28,6 +28,12 @@ class Graph:
         self.container.add_initializer(name, dtype, values.shape, content)
         return Tensor(self, name, dtype)
 
+    def constant_indices(self, indices):
+        """Add whole numbers."""
+        from onnx import TensorProto
+
+        return self.constant(indices, TensorProto.INT64)
+
     def constant_labels(self, labels):
         """Add a list of str or of int."""
         from onnx import TensorProto
@@ -65,6 +71,12 @@ class Tensor:
 
     def __add__(self, other):
         return self.node("Add", other)
+
+    def __sub__(self, other):
+        return self.node("Sub", other)
+
+    def __truediv__(self, other):
+        return self.node("Div", other)
 
     def __mul__(self, other):
         return self.node("Mul", other)

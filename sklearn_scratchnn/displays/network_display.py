@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_array
 
 from .._typing import Integral
+from ..data.encoding import PiecewiseEncoding
 from .figures import axes_or_new, inner_estimator
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class NetworkDisplay:
         coefs = list(network.coefs_)
         n_features, n_outputs = coefs[0].shape[0], coefs[-1].shape[1]
         if X is not None:
-            coefs[0] = coefs[0] * _deviations(X, n_features)
+            coefs[0] = coefs[0] * _deviations(network, X)
         display = cls(
             coefs,
             activations=_activations(network),
@@ -320,11 +321,15 @@ def _lines(W, below, above, cmap):
     return lines
 
 
-def _deviations(X, n_features):
-    """Return each feature's standard deviation as a column."""
+def _deviations(network, X):
+    """Return the standard deviation of each of the first layer's inputs as a column."""
     X = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+    n_inputs, edges = len(network.coefs_[0]), getattr(network, "bin_edges_", None)
+    n_features = n_inputs if edges is None else len(edges)
     if X.shape[1] != n_features:
         raise ValueError(f"X has {X.shape[1]} features, but the network {n_features}.")
+    if edges is not None:
+        X = PiecewiseEncoding(edges).encode(X)
     return np.nanstd(X, axis=0)[:, np.newaxis]
 
 
@@ -369,6 +374,7 @@ def _activations(network):
 def _feature_names(network, given, n_features):
     if given is None:
         given = getattr(network, "feature_names_in_", None)
+        given = getattr(network, "encoded_feature_names_", given)
     if given is None:
         given = [f"x{i}" for i in range(n_features)]
     return _checked(given, n_features, "feature_names")

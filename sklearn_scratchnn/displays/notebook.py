@@ -136,6 +136,9 @@ def layers_of(estimator):
         numbers = [0, *(W.size + b.size for W, b in zip(coefs, intercepts))]
         return list(zip([f"{size:,}" for size in sizes], names, numbers))
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    if hidden is None:
+        names = activation_names(estimator.activation, None)
+        return [("features", "", 0), ("auto", *names, 0), ("classes", "", 0)]
     names = activation_names(estimator.activation, len(hidden))
     sizes = ["features", *(f"{size:,}" for size in hidden), "classes"]
     return [(size, name, 0) for size, name in zip(sizes, ["", *names, ""])]

@@ -10,22 +10,31 @@ from ..network.activations import ACTIVATIONS
 
 
 def hidden_sizes(hidden_layer_sizes):
-    """Return the hidden layers' sizes as a tuple of positive ints."""
+    """Return the hidden layers' sizes as a tuple of positive ints; None for "auto"."""
+    if isinstance(hidden_layer_sizes, str) and hidden_layer_sizes == "auto":
+        return None
     one = isinstance(hidden_layer_sizes, Integral)
     sizes = [hidden_layer_sizes] if one else _entries(hidden_layer_sizes)
     known = all(isinstance(size, Integral) and size > 0 for size in sizes)
     if not known or _is_unordered(hidden_layer_sizes):
         raise ValueError(
             f"hidden_layer_sizes must be > 0, got {hidden_layer_sizes!r}: one positive "
-            "integer, or a sequence of them, one a hidden layer; () for none."
+            "integer, or a sequence of them, one a hidden layer; () for none; or "
+            "'auto'."
         )
     return tuple(int(size) for size in sizes)
 
 
 def activation_names(activation, n_hidden):
-    """Return one name per hidden layer."""
+    """Return one name per hidden layer; how many these are may be None, for "auto"."""
     if isinstance(activation, str):
-        return (str(activation),) * n_hidden
+        return (str(activation),) * (1 if n_hidden is None else n_hidden)
+    if n_hidden is None:
+        raise ValueError(
+            f"activation={activation!r} names one function a hidden layer, and "
+            "hidden_layer_sizes='auto' leaves their number to the data: give one name, "
+            "or the sizes."
+        )
     names = tuple(_entries(activation))
     known = all(isinstance(name, str) and name in ACTIVATIONS for name in names)
     if not known or len(names) != n_hidden or _is_unordered(activation):

@@ -4,6 +4,8 @@ import copy
 
 import numpy as np
 
+from ..training.penalty_search.relevance import column_norms
+
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
 # Of |mean| |W|, which a unit's bias takes away again: what is left has the rounding of
 # both, some 1e-3, where units bend at 1.
@@ -29,16 +31,19 @@ class FittedAttributes:
         self.activations, self.incremental = activations, incremental
 
     @np.errstate(all="ignore")
-    def start_from(self, network, coefs, intercepts):
-        """Express fitted layers, which take raw inputs, in standardised ones.
+    def start_from(self, network, start):
+        """Express fitted layers in standardised inputs, before their temperature.
 
         Of a column that is constant now the fitted weights may know more: they stay.
         """
-        W, b, standardizer = coefs[0], intercepts[0], self.data.standardizer
+        coefs, intercepts = list(start.coefs), list(start.intercepts)
+        coefs[-1] = coefs[-1] * start.temperature
+        intercepts[-1] = intercepts[-1] * start.temperature
+        standardizer = self.data.standardizer
         if standardizer is not None:
             standardizer.constant = None
-            W, b = standardizer.unfold(W, b)
-        network.parameters.assign([W, *coefs[1:]], [b, *intercepts[1:]])
+            coefs[0], intercepts[0] = standardizer.unfold(coefs[0], intercepts[0])
+        network.parameters.assign(coefs, intercepts)
 
     def fitted_copy(self, run):
         """Return a copy of the estimator, fitted with the present parameters."""
@@ -54,7 +59,8 @@ class FittedAttributes:
         every epoch costs the same however many there were.
         """
         sample = self.data.train
-        coefs, intercepts = self._raw_layers(run.network, theta)
+        coefs, intercepts = self._raw_layers(run, theta)
+        encoding, standardizer = sample.encoding, run.standardizer
         return {
             "classes_": sample.classes,
             "coefs_": coefs,
@@ -64,20 +70,45 @@ class FittedAttributes:
             "out_activation_": sample.loss.out_activation,
             "activations_": self.activations,
             "solver_": self.plan.solver,
-            "alpha_": run.alpha,
-            "alpha_path_": run.alpha_path,
+            "alpha_": run.choice.alpha,
+            "alpha_path_": run.choice.table,
+            "temperature_": run.choice.temperature,
+            "bin_edges_": encoding and encoding.edges,
+            "penalty_factors_": standardizer and standardizer.factors,
+            "feature_importances_": self._importances(run, theta),
             **self._curves(run, copy),
         }
 
-    def _raw_layers(self, network, theta):
-        """Return new arrays of the layers for raw inputs.
+    def _importances(self, run, theta):
+        """Return the norms of the first layer's weights by column, their sum 1.
+
+        In units of the columns as they are scaled.
+        """
+        W, encoding = run.network.parameters.like(theta).weights[0], self._encoding
+        if run.standardizer is not None and run.standardizer.factors is not None:
+            W = W * run.standardizer.factors[:, np.newaxis]
+        norms = column_norms(W, encoding and encoding.column_of_input)
+        total = norms.sum()
+        if not 0 < total < np.inf:
+            return np.full(len(norms), 1 / len(norms))
+        return norms / total
+
+    @property
+    def _encoding(self):
+        return self.data.train.encoding
+
+    def _raw_layers(self, run, theta):
+        """Return new arrays of the layers for inputs before scaling, calibrated.
 
         They are float32 where X is, unless columns are so small, or weights so large,
         that a product of two would leave its range, or columns are so far from 0 that
         the rounding of what their mean adds would show.
         """
-        layers, standardizer = network.parameters.like(theta), self.data.standardizer
+        layers, standardizer = run.network.parameters.like(theta), run.standardizer
         coefs, intercepts = layers.weights, layers.biases
+        if run.choice.temperature != 1:
+            coefs[-1] = coefs[-1] / run.choice.temperature
+            intercepts[-1] = intercepts[-1] / run.choice.temperature
         offset = 0.0
         if standardizer is not None:
             coefs[0], intercepts[0] = standardizer.fold(coefs[0], intercepts[0])

@@ -12,7 +12,8 @@ from .callback_observer import callback_observer
 from .constraints import CONSTRAINTS
 from .fitting import Fit
 from .persistence import PersistenceMixin
-from .prediction import PredictionMixin
+from .planning import FittedLayers
+from .prediction import PredictionMixin, encoding_of
 from .reading import read, read_part
 
 
@@ -119,7 +120,15 @@ class NetworkEstimator(
         return state if state.purpose == purpose else None
 
     def _fitted_layers(self):
-        return self.coefs_, self.intercepts_, self.alpha_, self.solver_
+        return FittedLayers(
+            self.coefs_,
+            self.intercepts_,
+            self.alpha_,
+            self.solver_,
+            encoding_of(self),
+            self.penalty_factors_,
+            self.temperature_,
+        )
 
     def _run(self, fit):
         """Run a fit and expose the result, also where the user interrupts it."""
@@ -141,7 +150,7 @@ class NetworkEstimator(
         one, what these two leave can predict, and the next call begins anew: the same
         calls then give the same weights.
         """
-        if run is None or run.alpha is None:  # not even the first alpha was tried
+        if run is None or run.choice.alpha is None:  # not even one alpha was tried
             return
         unfinished = fit.incremental or len(run.history) == 0
         if unfinished and hasattr(self, "coefs_"):

@@ -20,7 +20,9 @@ def _names(registry, *more):
 
 
 CONSTRAINTS = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    "hidden_layer_sizes": _or_auto(
+        "array-like", Interval(Integral, 1, None, closed="left")
+    ),
     "activation": [_names(ACTIVATIONS), "array-like"],
     "solver": [_names(SOLVERS, "auto")],
     "alpha": _or_auto(Interval(Real, 0, None, closed="left")),
@@ -50,7 +52,11 @@ CONSTRAINTS = {
     "standardize": ["boolean", StrOptions({"robust"})],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "class_weight": [dict, StrOptions({"balanced"}), None],
-    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "numeric_encoding": [StrOptions({"auto", "linear", "piecewise"})],
+    "n_bins": [Interval(Integral, 2, None, closed="left")],
+    "adaptive_penalty": _or_auto("boolean"),
+    "calibrate": _or_auto("boolean"),
+    "dropout": _or_auto(Interval(Real, 0, 1, closed="left")),
     "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "weight_decay": [Interval(Real, 0, None, closed="left")],

@@ -1,13 +1,27 @@
-"""What "auto" stands for: it follows from the numbers of rows, features and outputs."""
+"""What "auto" stands for: it follows from the numbers of rows, features and outputs.
+
+Few rows are trained by L-BFGS on the full batch, many by Adam on minibatches; from
+`MANY_ROWS` on, a minibatch network is wider and deeper, reads numeric columns through
+bins, and is trained with dropout. Rows are distinct ones of positive weight: copies,
+and weights, change nothing.
+"""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..training.optimizers import OPTIMIZERS
-from ..training.penalty_search.path import MIN_ROWS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
+MANY_ROWS = 2500  # from here on there is enough to learn for a wide network
+SEARCH_ROWS = 20  # below, held-out rows are too few to choose anything on
+ADAPTIVE_ROWS = 100  # below, a first fit does not tell which columns count
+BINNED_FEATURES = 100  # more numeric ones are smooth (pixels, spectra), and bins dear
+NARROW, WIDE = (100,), (256, 128)
+DROPOUT = 0.2  # of a wide network
+BATCH_SIZE = 200
+ALPHA = 1.0  # where it is not chosen
 
 
 @dataclass(frozen=True)
@@ -17,6 +31,9 @@ class Plan:
     Parameters
     ----------
     solver, schedule, dtype : str
+    hidden : tuple of int
+        Units of each hidden layer.
+    encoding : {"linear", "piecewise"}
     rate : float
         Initial or peak learning rate per update.
     batch_size : int or None
@@ -28,7 +45,11 @@ class Plan:
     planned : bool
         Whether the end after ``max_iter`` epochs is meant, not a failure to converge.
     alpha : float or None
-        None where it is chosen on held-out rows, see `AlphaPath`; 0 under "adamw".
+        None where it is chosen on held-out rows, see `PenaltySearch`; 0 under "adamw".
+    adaptive : bool
+        Whether each column's own penalty is chosen with it.
+    calibrate : bool
+        Whether a temperature is chosen with it.
     dropout : float
     max_grad_norm : float or None
         As given, where the solver reads them.
@@ -49,6 +70,8 @@ class Plan:
     solver: str
     schedule: str
     dtype: str
+    hidden: tuple
+    encoding: str
     rate: float
     batch_size: int | None
     max_iter: int
@@ -56,6 +79,8 @@ class Plan:
     early_stopping: bool
     planned: bool
     alpha: float | None
+    adaptive: bool
+    calibrate: bool
     dropout: float
     max_grad_norm: float | None
 
@@ -65,9 +90,12 @@ def make_plan(
     n_samples,
     n_parameters,
     *,
+    n_rows=None,
+    hidden=None,
+    n_numeric=None,
     validated=False,
     incremental=False,
-    hold_out_impossible=False,
+    started=False,
 ):
     """Resolve every "auto" of the constructor's parameters.
 
@@ -75,13 +103,23 @@ def make_plan(
     ----------
     params : namespace
         The constructor's parameters.
-    n_samples, n_parameters : int
+    n_samples : int
+        Distinct rows; in ``partial_fit`` the rows of the call.
+    n_parameters : int
+        Of a network with the columns as inputs and the hidden layers asked for, or
+        `NARROW` ones.
+    n_rows : int, default=None
+        All rows; None where all are distinct.
+    hidden : tuple of int, default=None
+        Units of each hidden layer; None where they follow from the rows.
+    n_numeric : int, default=None
+        Columns of enough values to be cut into bins; None where none may.
     validated : bool, default=False
         Whether ``X_val`` is given.
     incremental : bool, default=False
         Whether this is ``partial_fit``.
-    hold_out_impossible : bool, default=False
-        Whether no rows can be held out to choose alpha on.
+    started : bool, default=False
+        Whether training starts from fitted layers.
 
     Returns
     -------
@@ -92,84 +130,89 @@ def make_plan(
     --------
     >>> from sklearn_scratchnn import ScratchMLPClassifier
     >>> from sklearn_scratchnn.estimator.defaults import make_plan
-    >>> plan = make_plan(ScratchMLPClassifier(), n_samples=10**6, n_parameters=10**4)
+    >>> params = ScratchMLPClassifier()
+    >>> plan = make_plan(params, n_samples=10**6, n_parameters=3000, n_numeric=20)
     >>> plan.solver, plan.dtype, plan.batch_size, plan.schedule
     ('adam', 'float32', 200, 'cosine')
+    >>> plan.hidden, plan.encoding, plan.dropout
+    ((256, 128), 'piecewise', 0.2)
     """
-
-    def chosen(name, automatic):
-        value = getattr(params, name)
-        return automatic if isinstance(value, str) and value == "auto" else value
-
-    noisy = incremental or params.dropout > 0 or params.max_grad_norm is not None
+    chosen = partial(_chosen, params)
     scheduled = params.learning_rate not in ("auto", "constant")
+    asks_dropout = params.dropout not in ("auto", 0)
+    noisy = incremental or asks_dropout or params.max_grad_norm is not None
     automatic = auto_solver(n_samples, n_parameters, noisy or scheduled)
     solver = chosen("solver", automatic)
     stochastic, descends = solver in OPTIMIZERS, solver in (*OPTIMIZERS, "gd")
+    many = stochastic and not incremental and n_samples >= MANY_ROWS
+    few = solver in ("lbfgs", "gauss_newton") and n_samples >= ADAPTIVE_ROWS
     schedule = "constant"
     if descends:
         planned = stochastic and not incremental
         schedule = chosen("learning_rate", "cosine" if planned else "constant")
     batch_size = None
     if stochastic:
-        asked = chosen("batch_size", auto_batch_size(n_samples))
-        batch_size = int(min(asked, n_samples))
-    on_path = solver == "lbfgs" and n_samples >= MIN_ROWS and not hold_out_impossible
-    auto = auto_alpha_of_stream if incremental else auto_alpha
-    alpha = chosen("alpha", None if on_path else auto(solver, n_samples))
+        n_rows = n_samples if n_rows is None else n_rows
+        batch_size = int(min(chosen("batch_size", BATCH_SIZE), n_rows))
+    searches = not (incremental or started) and n_samples >= SEARCH_ROWS
+    otherwise = auto_alpha_of_stream(n_samples) if incremental else ALPHA
+    alpha = chosen("alpha", None if searches else otherwise)
     if solver == "adamw":
         alpha = 0.0
-    epochs = auto_epochs(solver, n_samples, alpha)
+    binned = many and n_numeric is not None and n_numeric <= BINNED_FEATURES
+    epochs = 1 if incremental else auto_epochs(solver, n_samples, alpha, many)
+    adapts = chosen("adaptive_penalty", few) and bool(params.standardize)
     return Plan(
         alpha=alpha,
+        adaptive=alpha is None and adapts,
+        calibrate=alpha is None and chosen("calibrate", many),
         solver=solver,
         schedule=schedule,
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
-        rate=chosen("learning_rate_init", auto_rate(solver, schedule)),
+        hidden=(WIDE if many else NARROW) if hidden is None else hidden,
+        encoding=chosen("numeric_encoding", "piecewise" if binned else "linear"),
+        rate=chosen("learning_rate_init", auto_rate(solver, schedule, many)),
         batch_size=batch_size,
-        max_iter=1 if incremental else chosen("max_iter", epochs),
+        max_iter=epochs if incremental else chosen("max_iter", epochs),
         tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
         planned=isinstance(params.max_iter, str) or schedule == "cosine",
-        dropout=params.dropout if descends else 0.0,
+        dropout=chosen("dropout", DROPOUT if many else 0.0) if descends else 0.0,
         max_grad_norm=params.max_grad_norm if descends else None,
     )
 
 
+def _chosen(params, name, automatic):
+    """Return a parameter, or what "auto" stands for."""
+    value = getattr(params, name)
+    return automatic if isinstance(value, str) and value == "auto" else value
+
+
 def auto_solver(n_samples, n_parameters, stepwise=False):
-    """L-BFGS where a full batch is cheap, rows times parameters small; else Adam.
+    """L-BFGS below `MANY_ROWS`, where a full batch is cheap; else Adam.
 
-    Adam also where ``stepwise`` updates are needed: for parts of the rows, dropout,
-    clipping, a schedule.
+    It is cheap where rows times parameters are few. Adam also where ``stepwise``
+    updates are needed: for parts of the rows, dropout, clipping, a schedule.
     """
-    cheap = n_samples * n_parameters <= FULL_BATCH_WORK
-    return "lbfgs" if cheap and not stepwise else "adam"
+    few = n_samples < MANY_ROWS and n_samples * n_parameters <= FULL_BATCH_WORK
+    return "lbfgs" if few and not stepwise else "adam"
 
 
-def auto_batch_size(n_samples):
-    """200 rows."""
-    return min(200, n_samples)
+def auto_rate(solver, schedule, many=False):
+    """The optimizer's own; 20 times that where a cosine takes it down to 0 again.
 
-
-def auto_rate(solver, schedule):
-    """The optimizer's own; 20 times that where a cosine takes it down to 0 again."""
+    10 times for a wide network: the more units a layer reads, the further one update
+    of all its weights moves its outputs.
+    """
     if solver not in OPTIMIZERS:
         return 0.5
     rate = OPTIMIZERS[solver].default_rate
-    return 20 * rate if schedule == "cosine" and solver != "sgd" else rate
+    if schedule != "cosine" or solver == "sgd":
+        return rate
+    return rate * (10 if many else 20)
 
 
-def auto_alpha(solver, n_samples):
-    """Where it is not chosen on held-out rows: 1, and up to 10 with many minibatches.
-
-    The more updates an epoch makes, the larger the weights can grow.
-    """
-    if solver not in OPTIMIZERS:
-        return 1.0
-    return float(np.clip(n_samples / 3000, 1, 10))
-
-
-def auto_alpha_of_stream(solver, n_samples):
+def auto_alpha_of_stream(n_samples):
     """In ``partial_fit``: a 3000th per row of the call, however many these are.
 
     The n of ``alpha / (2 n)`` counts them, and how many are to come is not known.
@@ -177,13 +220,14 @@ def auto_alpha_of_stream(solver, n_samples):
     return n_samples / 3000
 
 
-def auto_epochs(solver, n_samples, alpha):
+def auto_epochs(solver, n_samples, alpha, many=False):
     """Epochs; of a stochastic solver fewer, the more rows there are.
 
-    After the path of alphas, L-BFGS has begun near its end.
+    After a path of alphas, a training begins near its end.
     """
     if solver == "lbfgs" and alpha is None:
         return 20
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
-    return int(np.clip(5e5 / n_samples, 10, 60))
+    least, rows = (15, 7.5e5) if many else (10, 5e5)
+    return int(np.clip(rows / n_samples, least, 60))

@@ -1,14 +1,19 @@
 """One call of `fit` or `partial_fit`: resolve the plan, prepare, train, expose."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from ..data.encoding import PiecewiseEncoding
 from ..data.prepared import prepare
 from ..network.network import make_network
 from ..network.parameters import initialize
 from ..training.fit_network import fit_network
 from ..training.state import TrainingState
+from .architecture import n_parameters
 from .attributes import FittedAttributes
 from .convergence import warn_of_convergence
+from .parameter_checks import check_gauss_newton
 from .planning import resolve_plan
 from .resuming import LiveTraining, fingerprint_of, settings_of, take_up
 from .scoring import make_score
@@ -27,8 +32,8 @@ class Fit:
         The caller's own held-out rows.
     random_state : numpy.random.RandomState
         Draws the weights, then the split, then what the training draws.
-    start : tuple of (coefs, intercepts, alpha, solver), default=None
-        Fitted layers to start from, for raw inputs, and how they were penalised.
+    start : FittedLayers, default=None
+        What to start from.
     state : TrainingState, default=None
         What an earlier call left.
     incremental : bool, default=False
@@ -54,9 +59,13 @@ class Fit:
         self.given_state, self._data_print = state, None
         self._begin = random_state.get_state(legacy=False) if callbacks else None
 
-        self.plan, layer_sizes, activations = resolve_plan(
+        self.plan, activations = resolve_plan(
             estimator, sample, held_out, start, state, incremental
         )
+        sample, held_out = self._encode(sample, held_out)
+        layer_sizes = (sample.n_inputs, *self.plan.hidden, len(sample.classes))
+        if self.plan.solver == "gauss_newton":
+            check_gauss_newton(n_parameters(layer_sizes), activations, sample.loss)
         self.network = make_network(
             layer_sizes, activations, sample.loss.name, self.plan.dtype
         )
@@ -76,17 +85,38 @@ class Fit:
             random_state=random_state,
             standardize=estimator.standardize,
             scaling=state.scaling if state else None,
+            factors=start.factors if start else None,
         )
         self.attributes = FittedAttributes(
             estimator, self.plan, self.data, activations, incremental
         )
         if start is not None:
-            self.attributes.start_from(self.network, *start[:2])
+            self.attributes.start_from(self.network, start)
         self.state = state
         if state is not None:
             self.state = take_up(
                 state, estimator, self.plan, self.network, self.data
             )
+
+    def _encode(self, sample, held_out):
+        """Return the samples with the encoding of the plan, or of the fitted layers.
+
+        Edges are found before rows are held out: they see no labels.
+        """
+        if self.plan.encoding == "linear":
+            return sample, held_out
+        if self.start is not None:
+            encoding = self.start.encoding
+        else:
+            encoding = PiecewiseEncoding.from_rows(
+                sample.X,
+                sample.of_subset(sample.weights),
+                sample.subset,
+                self.estimator.n_bins,
+            )
+        if held_out is not None:
+            held_out = replace(held_out, encoding=encoding)
+        return replace(sample, encoding=encoding), held_out
 
     # Training ----------------------------------------------------------------------
 
@@ -103,7 +133,12 @@ class Fit:
         run = fit_network(
             self.network,
             self.data,
-            make_settings(self.plan, self.estimator, self.incremental),
+            make_settings(
+                self.plan,
+                self.estimator,
+                self.incremental,
+                temperature=self.start.temperature if self.start else 1.0,
+            ),
             start=self.network.parameters,
             state=self.state,
             random_state=self.random_state,
@@ -157,13 +192,13 @@ class Fit:
                 return self.given_state
             solver, observers = run.solver.init(run.objective), {}
         penalised = self.plan.solver != "adamw"
-        standardizer = self.data.standardizer
+        scaled = self.data.standardizer
         return TrainingState(
             purpose="partial_fit",
             solver={**solver, "epoch": 0},
             random_state=self.random_state,
             observers={n: v for n, v in observers.items() if n == "PlateauStop"},
             settings={"solver": self.plan.solver, "rate": self.plan.rate},
-            alpha=run.alpha / self.data.train.n_samples if penalised else None,
-            scaling=standardizer and (standardizer.mean, standardizer.scale),
+            alpha=run.choice.alpha / self.data.train.n_samples if penalised else None,
+            scaling=scaled and (scaled.mean, scaled.scale, None, scaled.factors),
         )

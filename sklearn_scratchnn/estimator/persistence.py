@@ -1,5 +1,7 @@
 """Pickles: what is stored of an estimator, and what of an earlier version is read."""
 
+import inspect
+
 import numpy as np
 
 from ..training.state import TrainingState
@@ -7,6 +9,10 @@ from ..version import VERSION
 
 # Attributes that are columns of history_, and not pickled a second time.
 CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
+
+
+# What is true of models of versions that had no encoding, relevances and temperature.
+LINEAR = {"bin_edges_": None, "penalty_factors_": None, "temperature_": 1.0}
 
 
 def _major(version):
@@ -62,6 +68,10 @@ class PersistenceMixin:
             )
         # What 0.1 kept for partial_fit: the next call begins with a fresh optimizer.
         state.pop("_incremental", None)
+        parameters = inspect.signature(type(self)).parameters
+        state = {name: p.default for name, p in parameters.items()} | state
+        if "coefs_" in state:
+            state = LINEAR | state
         if "history_" in state:
             history = state["history_"]
             if "epoch" not in history:

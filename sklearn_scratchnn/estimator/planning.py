@@ -1,18 +1,48 @@
 """From a constructor's parameters and a sample to a plan that was checked."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
+import numpy as np
+
+from ..data.encoding import PiecewiseEncoding, count_numeric
 from .architecture import activation_names, hidden_sizes, n_parameters
-from .defaults import make_plan
-from .parameter_checks import (
-    check_gauss_newton,
-    check_magnitudes,
-    warn_of_idle_parameters,
-)
+from .defaults import BINNED_FEATURES, NARROW, make_plan
+from .parameter_checks import check_magnitudes, warn_of_idle_parameters
+
+
+@dataclass(frozen=True)
+class FittedLayers:
+    """What training starts from: the layers of a fitted estimator.
+
+    Parameters
+    ----------
+    coefs, intercepts : list of ndarray
+        For inputs as they are, or as ``encoding`` makes them.
+    alpha : float
+    solver : str
+    encoding : PiecewiseEncoding or None
+    factors : ndarray of shape (n_inputs,) or None
+        That the standardised inputs were multiplied by.
+    temperature : float
+        That the last layer was divided by.
+    """
+
+    coefs: list
+    intercepts: list
+    alpha: float
+    solver: str
+    encoding: PiecewiseEncoding | None = None
+    factors: np.ndarray | None = None
+    temperature: float = 1.0
+
+    @property
+    def hidden(self):
+        """Units of each hidden layer."""
+        return tuple(len(b) for b in self.intercepts[:-1])
 
 
 def resolve_plan(estimator, sample, held_out, start, state, incremental):
-    """Return the plan of a training, its layers' sizes and their activations.
+    """Return the plan of a training, and the activations of its layers.
 
     Parameters
     ----------
@@ -20,8 +50,8 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
         Only read.
     sample, held_out : Sample
         The second may be None.
-    start : tuple of (coefs, intercepts, alpha, solver) or None
-        The fitted layers that training starts from.
+    start : FittedLayers or None
+        What training starts from.
     state : TrainingState or None
     incremental : bool
         Whether this is `partial_fit`.
@@ -29,7 +59,6 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
     Returns
     -------
     plan : Plan
-    layer_sizes : tuple of int
     activations : tuple of str
 
     Raises
@@ -39,28 +68,54 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
     """
     check_magnitudes(estimator)
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
-    activations = activation_names(estimator.activation, len(hidden))
-    layer_sizes = (sample.X.shape[1], *hidden, len(sample.classes))
-    n_weights = n_parameters(layer_sizes)
+    activation_names(estimator.activation, None if hidden is None else len(hidden))
+    if hidden is None and start is not None:
+        hidden = start.hidden
+    dense, n_numeric = isinstance(sample.X, np.ndarray), None
+    if dense and start is None and not incremental:
+        n_numeric = count_numeric(sample.X, BINNED_FEATURES)
+    if estimator.numeric_encoding == "piecewise" and not dense:
+        raise ValueError(
+            "numeric_encoding='piecewise' is for a dense X: the bins of a sparse one "
+            "would not be sparse. Use numeric_encoding='linear' or 'auto', or "
+            "X.toarray()."
+        )
+    narrow = NARROW if hidden is None else hidden
     plan = make_plan(
         estimator,
-        sample.n_samples,
-        n_weights,
+        sample.n_samples if incremental else sample.distinct().n_samples,
+        n_parameters((sample.X.shape[1], *narrow, len(sample.classes))),
+        n_rows=sample.n_samples,
+        hidden=hidden,
+        n_numeric=n_numeric,
         validated=held_out is not None,
         incremental=incremental,
-        hold_out_impossible=start is not None or sample.rarest_class() < 3,
+        started=start is not None,
     )
     warn_of_idle_parameters(estimator, plan.solver)
-    if plan.solver == "gauss_newton":
-        check_gauss_newton(n_weights, activations, sample.loss)
-    if start is not None and estimator.alpha == "auto":
-        alpha = start[2]
+    if start is not None:
+        plan = _going_on(plan, estimator, sample, start, state, incremental)
+    return plan, activation_names(estimator.activation, len(plan.hidden))
+
+
+def _going_on(plan, estimator, sample, start, state, incremental):
+    """Return the plan with what the fitted layers bring along."""
+    encoding = "linear" if start.encoding is None else "piecewise"
+    if estimator.numeric_encoding not in ("auto", encoding):
+        raise ValueError(
+            f"numeric_encoding is now {estimator.numeric_encoding!r}, but the fitted "
+            f"network has {encoding!r}: training cannot go on with another encoding. "
+            "Clone the estimator, or set warm_start=False and call fit."
+        )
+    alpha = plan.alpha
+    if estimator.alpha == "auto":
+        before = start.alpha
         if incremental:
-            alpha = _penalty_of_rows(estimator, alpha, state, sample.n_samples)
+            before = _penalty_of_rows(estimator, before, state, sample.n_samples)
         # Under "adamw", now or then, there is no penalty to go on with.
-        if alpha is not None and "adamw" not in (plan.solver, start[3]):
-            plan = replace(plan, alpha=alpha)
-    return plan, layer_sizes, activations
+        if before is not None and "adamw" not in (plan.solver, start.solver):
+            alpha = before
+    return replace(plan, alpha=alpha, encoding=encoding)
 
 
 def _penalty_of_rows(estimator, alpha, state, n_samples):

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Integral, Rows
 from ..data.checks import check_X
+from ..data.encoding import PiecewiseEncoding
 from ..data.rows import DenseRows, SparseRows
 from ..network.losses import loss_with_link
 from ..network.network import network_of_layers
@@ -21,23 +22,34 @@ class Predictor:
     Parameters
     ----------
     coefs, intercepts : list of ndarray
-        Layers for raw inputs.
+        Layers for inputs as they are, or as ``encoding`` makes them.
     activations : sequence of str
         One name per hidden layer.
     out_activation : str
     X : ndarray or CSR matrix of shape (n_samples, n_features)
+    encoding : PiecewiseEncoding, default=None
     dtype : dtype, default=None
         What is computed: float32 where X and ``coefs`` are, else float64. Rows that
         leave the range of float32 are computed again in float64, with their block;
         those that leave that of float64 are an error.
     """
 
-    def __init__(self, coefs, intercepts, activations, out_activation, X, dtype=None):
+    def __init__(
+        self,
+        coefs,
+        intercepts,
+        activations,
+        out_activation,
+        X,
+        encoding=None,
+        dtype=None,
+    ):
         if dtype is None:
             wider = np.result_type(X.dtype, *coefs)
             dtype = np.float32 if wider == np.float32 else np.float64
         dtype = np.dtype(dtype)
         self._layers, self._X = (coefs, intercepts, activations, out_activation), X
+        self._encoding = encoding
         self.loss = loss_with_link(out_activation)
         self.network = network_of_layers(
             [W.astype(dtype, copy=False) for W in coefs],
@@ -48,8 +60,15 @@ class Predictor:
         self.n_samples, self.dtype = X.shape[0], dtype
         sizes = self.network.layer_sizes
         self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
-        kind = DenseRows if isinstance(X, np.ndarray) else SparseRows
-        self._rows = kind(X, None, None, dtype, self._block_rows)
+        if isinstance(X, np.ndarray):
+            self._rows = DenseRows(X, None, None, dtype, self._block_rows, encoding)
+        elif encoding is None:
+            self._rows = SparseRows(X, None, None, dtype, self._block_rows)
+        else:
+            raise ValueError(
+                "X is sparse, but the network was fitted on a dense X with "
+                "numeric_encoding='piecewise'; give X.toarray()."
+            )
 
     def _blocks(self, backward=False):
         """Yield slice, network and workspace, after the forward pass, of each block."""
@@ -67,7 +86,8 @@ class Predictor:
             yield slice(start, stop), self.network, ws
 
     def _blocks_in_float64(self, start, stop, backward):
-        wider = Predictor(*self._layers, self._X[start:stop], np.float64)
+        X = self._X[start:stop]
+        wider = Predictor(*self._layers, X, self._encoding, np.float64)
         for block, network, ws in wider._blocks(backward):
             yield slice(start + block.start, start + block.stop), network, ws
 
@@ -114,11 +134,14 @@ class Predictor:
         ``seed`` turns logits of shape (B, K) into the function's derivative in them, in
         place.
         """
-        out = np.empty((self.n_samples, self.network.layer_sizes[0]), self.dtype)
+        out = np.empty(self._X.shape, self.dtype)
         for block, network, ws in self._blocks(backward=True):
             np.copyto(ws.output.delta, ws.logits)
             seed(ws.output.delta)
-            out[block] = network.input_gradients(ws)
+            gradients = network.input_gradients(ws)
+            if self._encoding is not None:
+                gradients = self._encoding.gradients(self._X[block], gradients)
+            out[block] = gradients
         return out
 
 
@@ -127,16 +150,39 @@ def _leaves(dtype, values):
     return np.abs(values).max() > np.finfo(dtype).max
 
 
+def encoding_of(estimator):
+    """Return the `PiecewiseEncoding` of a fitted estimator, or None."""
+    edges = estimator.bin_edges_
+    return None if edges is None else PiecewiseEncoding(edges)
+
+
 class PredictionMixin:
     """What every fitted network answers; reads fitted attributes alone."""
 
     coefs_: list[np.ndarray]
+    bin_edges_: list[np.ndarray] | None
+    n_features_in_: int
+
+    @property
+    def encoded_feature_names_(self) -> np.ndarray:
+        """The names of the first layer's inputs."""
+        encoding = encoding_of(self)
+        columns = [f"x{j}" for j in range(self.n_features_in_)]
+        names = list(getattr(self, "feature_names_in_", columns))
+        if encoding is None:
+            return np.array(names, dtype=object)
+        return encoding.names(names)
 
     def _predictor(self, X):
         check_is_fitted(self)
         X = check_X(self, X)
         return Predictor(
-            self.coefs_, self.intercepts_, self.activations_, self.out_activation_, X
+            self.coefs_,
+            self.intercepts_,
+            self.activations_,
+            self.out_activation_,
+            X,
+            encoding_of(self),
         )
 
     def hidden_activations(self, X: Rows, layer: int = -1) -> np.ndarray:

@@ -129,6 +129,7 @@ def check_same_shape(estimator, classes):
         )
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     fitted = tuple(W.shape[1] for W in estimator.coefs_[:-1])
+    sizes = fitted if sizes is None else sizes
     names = activation_names(estimator.activation, len(sizes))
     for name, now, then in (
         ("hidden_layer_sizes", sizes, fitted),

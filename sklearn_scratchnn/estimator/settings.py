@@ -53,7 +53,7 @@ def _settings_of(part, plan, params):
     return {f.name: known[f.name] for f in fields(part) if f.name in known}
 
 
-def make_settings(plan, params, incremental=False):
+def make_settings(plan, params, incremental=False, temperature=1.0):
     """Return how a network is trained.
 
     Parameters
@@ -64,6 +64,8 @@ def make_settings(plan, params, incremental=False):
     incremental : bool, default=False
         Whether this is `partial_fit`, in which nothing but an adaptive schedule waits
         for a plateau.
+    temperature : float, default=1.0
+        Of the fitted layers that training starts from.
 
     Returns
     -------
@@ -77,6 +79,9 @@ def make_settings(plan, params, incremental=False):
     return Settings(
         solver=make_solver(plan, params),
         alpha=plan.alpha,
+        adaptive=plan.adaptive,
+        calibrate=plan.calibrate,
+        temperature=temperature,
         dropout=plan.dropout,
         label_smoothing=params.label_smoothing,
         patience=(plan.tol, params.n_iter_no_change) if waits else None,

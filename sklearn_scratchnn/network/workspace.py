@@ -85,7 +85,7 @@ class Workspace:
 
     def _set(self, n_rows, layers, row):
         self.n_rows = n_rows
-        self._arrays = layers
+        self._arrays, self._heads = layers, {}
         self.layers = [SimpleNamespace(**arrays) for arrays in layers]
         self.hidden, self.output = self.layers[:-1], self.layers[-1]
         self.logits, self.row = self.output.z, row
@@ -101,10 +101,15 @@ class Workspace:
         Returns
         -------
         Workspace
-            This one, where it is as large.
+            This one, where it is as large; the same at the next call.
         """
         if n_rows == self.n_rows:
             return self
+        if n_rows not in self._heads:
+            self._heads[n_rows] = self._make_head(n_rows)
+        return self._heads[n_rows]
+
+    def _make_head(self, n_rows):
         head = object.__new__(Workspace)
         layers = [
             {name: array[:n_rows] for name, array in arrays.items()}

@@ -6,7 +6,7 @@ from ..network.parameters import initialize
 from .dropout import DropoutMasks
 from .objective import Objective
 from .observers import HeldOutScore
-from .penalty_search.path import choose_on_path
+from .penalty_search.search import Choice, PenaltySearch
 from .run import TrainingRun
 from .solvers.base import Solver
 from .threads import blas_threads
@@ -20,9 +20,15 @@ class Settings:
     ----------
     solver : Solver
     alpha : float or None, default=0.0
-        The penalty; None where it is chosen on held-out rows.
+        The penalty; None where it is chosen on held-out rows, see `PenaltySearch`.
+    adaptive : bool, default=False
+        Whether each column gets a penalty of its own then.
+    calibrate : bool, default=False
+        Whether a temperature is chosen with it.
     dropout : float in [0, 1), default=0.0
     label_smoothing : float in [0, 1), default=0.0
+    temperature : float, default=1.0
+        That the logits are divided by in what is handed out.
     patience : tuple of (tol, n_epochs), default=None
         When training ends at a plateau; None for never.
     keep_best : bool, default=False
@@ -42,8 +48,11 @@ class Settings:
 
     solver: Solver
     alpha: float | None = 0.0
+    adaptive: bool = False
+    calibrate: bool = False
     dropout: float = 0.0
     label_smoothing: float = 0.0
+    temperature: float = 1.0
     patience: tuple | None = None
     keep_best: bool = False
     init: str = "auto"
@@ -122,28 +131,61 @@ def fit_network(
         )
     else:
         network.parameters.theta[:] = start.theta
+    choice, search, interruption = _choose(network, data, settings, random_state, state)
+    if choice.factors is not None:
+        data = data.scaled_by(data.standardizer.stretched(choice.factors))
     run = _prepare(
-        network, data, settings, random_state, observers, score, first_epoch
+        network, data, settings, choice, random_state, observers, score, first_epoch
     )
+    if search is not None and search.part_is_trained_first:
+        run.solve_part_first(*search.objectives(run.objective))
     if state is not None:
         run.restore(state)
-        if state.purpose == "resume":
-            run.alpha, run.alpha_path = state.alpha, state.alpha_path
     try:
-        with blas_threads(run.objective):
-            if run.alpha is None:
-                choose_on_path(run, data, settings)
-            run.objective.penalty = run.alpha / data.train.total_weight
+        if interruption is not None:
+            raise interruption
+        with blas_threads(network, run.objective.block_rows):
             if start_is_candidate:
                 run.count_start_as_candidate()
             run.train()
     except KeyboardInterrupt as interruption:
         interruption.training = run
         raise
+    if search is not None and settings.calibrate and data.held_out is not None:
+        run.calibrate(Objective(network, data.held_out))
     return run
 
 
-def _prepare(network, data, settings, random_state, observers, score, first_epoch):
+def _choose(network, data, settings, random_state, state):
+    """Return the penalty, its search or None, and what interrupted that or None.
+
+    A training that is resumed makes the search's draws again, and takes its choice from
+    the state.
+    """
+    resumed = state is not None and state.purpose == "resume"
+    if settings.alpha is not None:
+        choice = Choice(settings.alpha, None, settings.temperature)
+        return (state.choice if resumed else choice), None, None
+    search = PenaltySearch(network, data, settings, random_state)
+    if resumed:
+        return state.choice, search, None
+    interruption = _run(search, network)
+    return search.choice, search, interruption
+
+
+def _run(search, network):
+    """Run a search; return the KeyboardInterrupt that ended it early, or None."""
+    try:
+        with blas_threads(network, search.block_rows):
+            search.run()
+    except KeyboardInterrupt as interruption:
+        return interruption
+    return None
+
+
+def _prepare(
+    network, data, settings, choice, random_state, observers, score, first_epoch
+):
     """Return the run before its first epoch."""
     masks = None
     if settings.dropout:
@@ -155,13 +197,17 @@ def _prepare(network, data, settings, random_state, observers, score, first_epoc
         draw_mask=masks,
         label_smoothing=settings.label_smoothing,
     )
+    if choice.alpha is not None:
+        objective.penalty = choice.alpha / data.train.total_weight
     held_out = None
     if data.held_out is not None:
         held_out = HeldOutScore(Objective(network, data.held_out), score)
-    run = TrainingRun(
+    return TrainingRun(
         objective,
         settings.solver,
         random_state,
+        choice=choice,
+        standardizer=data.standardizer,
         held_out=held_out,
         keep_best=settings.keep_best,
         patience=settings.patience,
@@ -169,5 +215,3 @@ def _prepare(network, data, settings, random_state, observers, score, first_epoc
         observers=observers,
         first_epoch=first_epoch,
     )
-    run.alpha = settings.alpha
-    return run

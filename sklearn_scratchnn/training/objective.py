@@ -68,6 +68,7 @@ class Objective:
         table = network.loss.target_table(network.layer_sizes[-1], label_smoothing)
         self.targets = sample.targets(table, self.dtype, self.block_rows)
         self.weights = sample.mean_one_weights(self.dtype)
+        self.total_weight = sample.total_weight
         self.workspace = network.workspace(
             self.block_rows, dropout=draw_mask is not None
         )
@@ -111,36 +112,26 @@ class Objective:
             value += loss.value_and_delta(z, Y, weight, ws.output.delta, ws.row)
         return value + self.penalty_value()
 
-    def row_losses(self):
-        """Return the loss of each row.
+    def outputs(self):
+        """Return the logits of each row, its targets, and its weight.
 
         Returns
         -------
-        ndarray of shape (n_samples,)
-            Without weight and penalty.
+        logits, targets : ndarray of shape (n_samples, K)
+            New arrays.
+        weights : ndarray of shape (n_samples, 1)
+            As they were given, or 1.
         """
-        losses, start = np.empty(self.n_samples, self.dtype), 0
+        shape = self.n_samples, self.network.layer_sizes[-1]
+        logits, targets = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
+        start = 0
         for X, Y, _, ws in self.blocks():
-            stop = start + ws.n_rows
-            z = self.network.forward(X, ws)
-            losses[start:stop] = self.network.loss.row_losses(z, Y)
-            start = stop
-        return losses
-
-    def mean(self, rows):
-        """Return the weighted mean of a value per row.
-
-        Parameters
-        ----------
-        rows : ndarray of shape (n_samples,)
-
-        Returns
-        -------
-        float
-            By the objective's weights.
-        """
-        weights = None if self.weights is None else self.weights[:, 0]
-        return float(np.average(rows, weights=weights))
+            rows = slice(start, start := start + ws.n_rows)
+            logits[rows], targets[rows] = self.network.forward(X, ws), Y
+        weights = np.ones(self.n_samples, self.dtype)
+        if self.weights is not None:
+            weights = self.total_weight / self.n_samples * self.weights[:, 0]
+        return logits, targets, weights[:, np.newaxis]
 
     def blocks(self):
         """Return the full batch, a block of rows at a time.
@@ -201,7 +192,10 @@ class Objective:
         order : ndarray of int of shape (n_samples,)
             The rows' indices, in the order in which they are visited.
         batch_size : int
-            Rows of a batch, at most ``block_rows``; the last may have fewer.
+            Rows of a batch at most, no more than ``block_rows``. Batches are as many as
+            it takes, and of equal size: none has two rows more than another. A last
+            batch of a few rows would make an update of full size from their noise, and
+            swell Adam's second moments.
 
         Yields
         ------
@@ -215,8 +209,7 @@ class Objective:
             For B rows.
         """
         self._only_block = None  # its buffers are about to be overwritten
-        for start in range(0, len(order), batch_size):
-            rows = order[start : start + batch_size]
+        for rows in np.array_split(order, -(-len(order) // batch_size)):
             X, Y = self.rows.take(rows), self.targets.take(rows)
             weight = self._weight(rows, len(rows))
             yield X, Y, weight, self.workspace.head(len(rows))

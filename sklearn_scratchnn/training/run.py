@@ -2,6 +2,7 @@
 
 import copy
 import math
+from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
@@ -16,7 +17,9 @@ from .observers import (
     Progress,
     Recorder,
 )
+from .penalty_search.temperature import best_temperature
 from .signals import Signal
+from .solvers.last_step import LastStep
 from .state import TrainingState
 
 LARGE = 1e6  # parameters of this size are looked at twice
@@ -32,6 +35,10 @@ class TrainingRun:
     solver : Solver
     random_state : numpy.random.RandomState, default=None
         Draws the order of the rows; not needed by solvers of the full batch.
+    choice : Choice, default=None
+        The penalty, and what was chosen with it.
+    standardizer : Standardizer, default=None
+        How the rows are scaled.
     held_out : HeldOutScore, default=None
         Measures held-out rows after every epoch; None where there are none.
     keep_best : bool, default=False
@@ -48,10 +55,8 @@ class TrainingRun:
     Attributes
     ----------
     history : History
-    alpha : float or None
-        The penalty, of the sum over all rows; None before it is chosen.
-    alpha_path : dict or None
-        How it was chosen.
+    choice, standardizer
+        As given.
     outcome : Outcome or None
         Why it ended. None while running, and after an interruption.
     restored : bool
@@ -84,6 +89,8 @@ class TrainingRun:
         solver,
         random_state=None,
         *,
+        choice=None,
+        standardizer=None,
         held_out=None,
         keep_best=False,
         patience=None,
@@ -95,7 +102,7 @@ class TrainingRun:
         self.network, self.theta = objective.network, objective.theta
         self.random_state, self.held_out = random_state, held_out
         self.keep_best = keep_best and held_out is not None
-        self.alpha = self.alpha_path = None
+        self.choice, self.standardizer = choice, standardizer
         self.outcome, self.restored, self.signal = None, False, Signal.CONTINUE
         self.epoch = first_epoch
         self._newest = self.theta
@@ -119,6 +126,28 @@ class TrainingRun:
         self.observers = [observer for observer in asked if observer is not None]
         self.solver_state = solver.init(objective)
         self.solver_state["resumable"] = self._resumable
+
+    def solve_part_first(self, part, held_out):
+        """Train on a part of the rows, calibrate on the others, and end on all.
+
+        Parameters
+        ----------
+        part, held_out : Objective
+            Of the same network.
+        """
+        self.solver = LastStep(self.solver, part, lambda: self.calibrate(held_out))
+        self.solver_state = self.solver.init(self.objective)
+
+    def calibrate(self, held_out):
+        """Set the temperature to the best for some rows.
+
+        Parameters
+        ----------
+        held_out : Objective
+            Of the same network.
+        """
+        temperature = best_temperature(self.network.loss, *held_out.outputs())
+        self.choice = replace(self.choice, temperature=temperature)
 
     @property
     def history(self):
@@ -234,8 +263,7 @@ class TrainingRun:
                 theta=self._newest,
                 masks=masks and masks.generator.bit_generator.state,
                 seconds=perf_counter() - self._started,
-                alpha=self.alpha,
-                alpha_path=self.alpha_path,
+                choice=self.choice,
             )
         )
 

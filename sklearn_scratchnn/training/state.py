@@ -30,7 +30,7 @@ class TrainingState:
         The fingerprint of the rows that it belongs to.
     theta : ndarray of shape (n_parameters,), default=None
         The newest parameters.
-    start : tuple of (coefs, intercepts, alpha, solver), default=None
+    start : FittedLayers, default=None
         The fitted layers that a warm-started fit began with.
     begin : dict, default=None
         State of the source of randomness before the first draw: the same calls draw the
@@ -39,12 +39,12 @@ class TrainingState:
         State of the generator of dropout masks.
     seconds : float, default=0.0
         Since training began.
+    choice : Choice, default=None
+        The penalty of a fit, and what was chosen with it.
     alpha : float, default=None
-        The penalty; for `partial_fit` that of one row, None where there was none.
-    alpha_path : dict, default=None
-        How it was chosen.
-    scaling : tuple of (mean, scale), default=None
-        Of the columns, for `partial_fit`.
+        For `partial_fit`: the penalty of one row, None where there was none.
+    scaling : tuple, default=None
+        For `partial_fit`: the arguments of the `Standardizer`.
     attributes : tuple of str, default=()
         Those to be forgotten.
 
@@ -69,7 +69,7 @@ class TrainingState:
     begin: dict | None = None
     masks: dict | None = None
     seconds: float = 0.0
+    choice: object = None
     alpha: float | None = None
-    alpha_path: dict | None = None
     scaling: tuple | None = None
     attributes: tuple = ()

@@ -22,6 +22,7 @@ X, y = load_iris(return_X_y=True)
 assert not hasattr(ScratchMLPClassifier(), "set_callbacks")
 for solver in ("gd", "sgd", "adam", "adamw", "lbfgs", "gauss_newton"):
     model = ScratchMLPClassifier((3,), "tanh", solver=solver, max_iter=3, verbose=2)
+    model.set_params(alpha=1.0)
     model.fit(X, y, X_val=X[::2], y_val=y[::2])
     search = GridSearchCV(model.set_params(verbose=0), {"tol": [0.1]}, cv=2)
     search.fit(X, y).predict(X)

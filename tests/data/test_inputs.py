@@ -573,7 +573,11 @@ BAD_PARAMETERS = {
     "dtype": ["float16", "int", None, float],
     "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}]
     + [{0: [1], 1: [2]}, {0: [1, 2], 1: [2, 3]}, {0: HUGE}],
-    "dropout": [-0.1, 1.0, np.nan, None],
+    "numeric_encoding": ["quantile", None, True, 16, ["linear"]],
+    "n_bins": [1, 0, -2, 2.5, "auto", None, HUGE],
+    "adaptive_penalty": ["yes", None, 2, 0.5],
+    "calibrate": ["yes", None, 2, "temperature"],
+    "dropout": [-0.1, 1.0, np.nan, None, "some"],
     "label_smoothing": [-0.1, 1.0, np.nan, None],
     "max_grad_norm": [0.0, -1.0, np.nan, "a"],
     "weight_decay": [-0.1, np.nan, None, HUGE],

@@ -45,8 +45,11 @@ def test_trusted_types_are_this_packages_own():
         {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}, "random_state": None},
         {"class_weight": "balanced", "random_state": np.random.RandomState(0)},
         {"learning_rate_init": np.float64(0.01), "max_iter": np.int64(5)},
+        {"numeric_encoding": "piecewise", "n_bins": 4},
+        {"alpha": "auto", "adaptive_penalty": True, "calibrate": True},
     ],
-    ids=["plain", "validated", "layers", "weighed", "random_state", "numpy"],
+    ids=["plain", "validated", "layers", "weighed", "random_state", "numpy"]
+    + ["bins", "chosen"],
 )
 def test_skops_needs_no_other_trust(skops, iris, params):
     X, y = iris

@@ -125,6 +125,34 @@ def test_onnx_for_two_classes(onnx, hidden, solver):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("several", [False, True])
+def test_onnx_with_bins(onnx, labels_of_rows, dtype, several):
+    """At their edges and beyond the last ones, too."""
+    X, Y = labels_of_rows
+    X = np.c_[X[:, :5], X[:, 0] > 2, np.full(len(X), 3)].astype(dtype)
+    model = network(numeric_encoding="piecewise", n_bins=5)
+    model.fit(X, Y if several else Y[:, 0])
+    edges = np.array([[*model.bin_edges_[0][:1], *X[0, 1:]]], X.dtype)
+    rows = np.r_[X, edges, X[:9] + 100, X[:9] - 100].astype(dtype)
+    assert_agrees(onnx, model, rows)
+
+
+@pytest.mark.parametrize("target_opset", [12, {"": 17, "ai.onnx.ml": 2}])
+def test_onnx_with_bins_of_older_operator_sets(onnx, iris, target_opset):
+    model = network(numeric_encoding="piecewise", n_bins=4).fit(*iris)
+    assert_agrees(onnx, model, iris[0], target_opset=target_opset)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_onnx_of_a_calibrated_network_with_penalties_by_column(onnx, iris, solver):
+    given = {"alpha": "auto", "adaptive_penalty": True, "calibrate": True}
+    model = network(solver=solver, **given).fit(*iris)
+    assert model.temperature_ != 1
+    assert model.penalty_factors_ is not None
+    assert_agrees(onnx, model, iris[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_onnx_for_several_labels(onnx, labels_of_rows, dtype):
     X, Y = labels_of_rows
     assert_agrees(onnx, network().fit(X, Y), X.astype(dtype))

@@ -79,7 +79,7 @@ def lines_of(svg):
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({}, "features → 100 relu → classes"),
+        ({}, "features → auto relu → classes"),
         ({"hidden_layer_sizes": ()}, "features → classes"),
         ({"hidden_layer_sizes": 1000}, "features → 1,000 relu → classes"),
         (

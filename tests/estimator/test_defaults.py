@@ -1,11 +1,16 @@
 """What "auto" comes to, by what a user sees, on both sides of every border."""
 
+import warnings
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.estimator import defaults
 from sklearn_scratchnn.estimator.defaults import make_plan
+from sklearn_scratchnn.training.dropout import DropoutMasks
 from sklearn_scratchnn.training.objective import Objective
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 
@@ -23,6 +28,16 @@ def fitted(n_samples, n_features=2, **params):
     return ScratchMLPClassifier(**params).fit(*table(n_samples, n_features))
 
 
+def widths(model):
+    return tuple(len(b) for b in model.intercepts_[:-1])
+
+
+@pytest.fixture
+def border(monkeypatch):
+    """Let a wide network begin at 150 rows, to be seen in moments."""
+    monkeypatch.setattr(defaults, "MANY_ROWS", 150)
+
+
 # The solver
 
 
@@ -35,6 +50,11 @@ def test_lbfgs_up_to_2e8_rows_times_parameters(n_features, solver):
     assert (work <= 2e8) == (solver == "lbfgs")
     model = fitted(1000, n_features, hidden_layer_sizes=(100,), max_iter=1, alpha=1.0)
     assert model.solver_ == solver
+
+
+@pytest.mark.parametrize(("n_samples", "solver"), [(2499, "lbfgs"), (2500, "adam")])
+def test_lbfgs_below_2500_rows(n_samples, solver):
+    assert fitted(n_samples, max_iter=1, alpha=1.0).solver_ == solver
 
 
 @pytest.mark.parametrize(
@@ -52,52 +72,216 @@ def test_partial_fit_is_adam():
     assert model.solver_ == "adam"
 
 
+# A wide network
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "hidden"), [(2499, (100,)), (2500, defaults.WIDE)]
+)
+def test_the_network_is_wider_and_deeper_from_2500_rows_on(n_samples, hidden):
+    """And reads its columns through bins."""
+    model = fitted(n_samples, 1, hidden_layer_sizes="auto", max_iter=1, alpha=1.0)
+    assert widths(model) == hidden
+    assert len(hidden) == 1 or (len(hidden) > 1 and min(hidden) > 100)
+    assert (model.bin_edges_ is not None) == (n_samples >= 2500)
+    assert len(model.coefs_[0]) == (1 if n_samples < 2500 else 17)
+
+
+@pytest.mark.parametrize("n_samples", [149, 150])
+@pytest.mark.parametrize("hidden", [(100,), (3,), (), 7])
+def test_given_sizes_stay(border, n_samples, hidden):
+    model = fitted(n_samples, hidden_layer_sizes=hidden, max_iter=1, alpha=1.0)
+    assert widths(model) == ((hidden,) if isinstance(hidden, int) else hidden)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd", "gauss_newton"])
+def test_a_given_solver_of_the_full_batch_has_few_units(border, solver, monkeypatch):
+    monkeypatch.setattr(defaults, "NARROW", (4,))
+    given = {"hidden_layer_sizes": "auto", "activation": "tanh", "alpha": 1.0}
+    model = fitted(160, solver=solver, max_iter=1, **given)
+    assert widths(model) == (4,)
+    assert model.bin_edges_ is None
+
+
+@pytest.mark.parametrize("n_samples", [149, 150, 2500])
+@pytest.mark.parametrize("activation", [("relu",), ["relu", "tanh"], ()])
+@pytest.mark.parametrize("call", ["fit", "partial_fit"])
+def test_automatic_widths_have_one_activation(n_samples, activation, call):
+    """Else it would hang on the number of rows whether a sequence suits them."""
+    model = ScratchMLPClassifier(activation=activation)
+    given = {"classes": [0, 1]} if call == "partial_fit" else {}
+    with pytest.raises(ValueError, match="activation=.* leaves their number"):
+        getattr(model, call)(*table(n_samples), **given)
+    assert not hasattr(model, "coefs_")
+
+
+def test_an_activation_is_that_of_all_layers(border):
+    given = {"hidden_layer_sizes": "auto", "alpha": 1.0, "max_iter": 1}
+    model = fitted(150, activation="gelu", **given)
+    assert model.activations_ == ("gelu",) * len(defaults.WIDE)
+    assert fitted(149, activation="gelu", **given).activations_ == ("gelu",)
+
+
+@pytest.mark.parametrize(
+    ("dropout", "n_samples", "rate"),
+    [
+        ("auto", 149, None),
+        ("auto", 150, defaults.DROPOUT),
+        (0.0, 150, None),
+        (0.3, 149, 0.3),
+        (0.3, 150, 0.3),
+    ],
+)
+def test_dropout_of_a_wide_network(border, dropout, n_samples, rate, monkeypatch):
+    """A given 0.0 stays 0.0."""
+    seen, make = [], DropoutMasks.__init__
+
+    def noted(masks, rate, random_state):
+        seen.append(rate)
+        make(masks, rate, random_state)
+
+    monkeypatch.setattr(DropoutMasks, "__init__", noted)
+    fitted(n_samples, dropout=dropout, alpha=1.0, max_iter=1)
+    assert seen == ([] if rate is None else [rate])
+    assert defaults.DROPOUT > 0
+
+
+@pytest.mark.parametrize(("n_features", "binned"), [(100, True), (101, False)])
+def test_bins_for_at_most_100_numeric_columns(border, n_features, binned):
+    X, y = table(150, n_features)
+    model = ScratchMLPClassifier((2,), alpha=1.0, max_iter=1)
+    assert (model.fit(X, y).bin_edges_ is not None) == binned
+    indicators = np.c_[X, np.random.RandomState(1).randint(3, size=(150, 30))]
+    assert (model.fit(indicators, y).bin_edges_ is not None) == binned
+    assert model.fit(sparse.csr_matrix(X), y).bin_edges_ is None
+    model.set_params(numeric_encoding="piecewise")
+    assert model.fit(X, y).bin_edges_ is not None
+
+
+@pytest.mark.parametrize("encoding", ["linear", "piecewise"])
+def test_a_given_encoding_stays(border, encoding):
+    for n_samples in (149, 150):
+        model = fitted(n_samples, numeric_encoding=encoding, alpha=1.0, max_iter=1)
+        assert (model.bin_edges_ is not None) == (encoding == "piecewise")
+
+
+@pytest.mark.parametrize("n_bins", [2, 16])
+def test_the_number_of_bins(border, n_bins):
+    model = fitted(150, 1, n_bins=n_bins, alpha=1.0, max_iter=1)
+    assert len(model.bin_edges_[0]) == n_bins + 1
+
+
+def test_a_stream_is_narrow_and_linear(border):
+    """How many rows are to come is not known."""
+    model = ScratchMLPClassifier(random_state=0)
+    model.partial_fit(*table(200), classes=[0, 1])
+    assert widths(model) == (100,)
+    assert model.bin_edges_ is None
+    assert model.temperature_ == 1
+    plan = make_plan(model, 10_000, 803, n_numeric=2, incremental=True)
+    assert (plan.hidden, plan.encoding, plan.dropout) == ((100,), "linear", 0.0)
+
+
+@pytest.mark.parametrize("before", [149, 150])
+def test_a_warm_start_keeps_the_layers_it_has(border, before):
+    """On either side of the border."""
+    model = fitted(before, hidden_layer_sizes="auto", alpha=1.0, max_iter=1)
+    hidden, n_inputs = widths(model), len(model.coefs_[0])
+    model.set_params(warm_start=True)
+    for n_samples in (140, 160):
+        model.fit(*table(n_samples))
+        assert widths(model) == hidden
+        assert len(model.coefs_[0]) == n_inputs
+    model.partial_fit(*table(160))
+    assert widths(model) == hidden
+    model.set_params(warm_start=False).fit(*table({149: 150, 150: 149}[before]))
+    assert widths(model) != hidden
+
+
 # The penalty
 
 
-@pytest.mark.parametrize(("n_samples", "chosen"), [(99, False), (100, True)])
-def test_alpha_is_chosen_from_100_rows_on(n_samples, chosen):
-    model = fitted(n_samples)
+@pytest.mark.parametrize(("n_samples", "chosen"), [(19, False), (20, True)])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "gd"])
+def test_alpha_is_chosen_from_20_rows_on(n_samples, chosen, solver):
+    model = fitted(n_samples, solver=solver, max_iter=2)
     assert (model.alpha_path_ is not None) == chosen
     assert model.alpha_ == 1.0 or chosen
 
 
-@pytest.mark.parametrize(("n_rare", "chosen"), [(2, False), (3, True)])
-def test_alpha_is_chosen_from_three_rows_of_each_class_on(n_rare, chosen):
+@pytest.mark.parametrize("n_rare", [1, 2, 3])
+def test_alpha_is_chosen_however_rare_a_class_is(n_rare):
     X, _ = table(150)
     y = (np.arange(150) < n_rare).astype(int)
     model = ScratchMLPClassifier((2,), random_state=0).fit(X, y)
-    assert (model.alpha_path_ is not None) == chosen
-
-
-@pytest.mark.parametrize(
-    ("n_samples", "alpha"), [(1000, 1.0), (3000, 1.0), (6000, 2.0), (45_000, 10.0)]
-)
-def test_alpha_of_minibatches_is_a_3000th_of_the_rows(n_samples, alpha):
-    """Between 1 and 10."""
-    model = fitted(n_samples, 1, solver="adam", max_iter=1, batch_size=1000)
-    assert_allclose(model.alpha_, alpha)
+    assert model.alpha_ in model.alpha_path_["alpha"]
 
 
 def test_alpha_elsewhere():
-    for solver in "gd", "gauss_newton":
-        model = fitted(150, solver=solver, activation="tanh", max_iter=2)
-        assert model.alpha_ == 1.0
     assert fitted(150, solver="adamw", max_iter=2).alpha_ == 0.0
+    assert fitted(150, solver="adamw", max_iter=2).alpha_path_ is None
     model = ScratchMLPClassifier((2,)).partial_fit(*table(30), classes=[0, 1])
     assert_allclose(model.alpha_, 30 / 3000)
+    assert model.alpha_path_ is None
+
+
+@pytest.mark.parametrize(("n_samples", "adaptive"), [(99, False), (100, True)])
+@pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
+def test_penalties_by_column_from_100_rows_on(n_samples, adaptive, solver):
+    given = {"solver": solver, "activation": "tanh", "max_iter": 2}
+    model = fitted(n_samples, **given)
+    assert (model.penalty_factors_ is not None) == adaptive
+
+
+@pytest.mark.parametrize("n_samples", [140, 160])
+def test_minibatches_have_one_penalty_unless_it_is_said(border, n_samples):
+    given = {"solver": "adam", "max_iter": 4}
+    assert fitted(n_samples, **given).penalty_factors_ is None
+    model = fitted(n_samples, adaptive_penalty=True, **given)
+    assert model.penalty_factors_ is not None
+
+
+@pytest.mark.parametrize(("n_samples", "calibrated"), [(149, False), (150, True)])
+def test_a_network_of_minibatches_is_calibrated_where_it_is_wide(
+    border, n_samples, calibrated
+):
+    given = {"solver": "adam", "max_iter": 4}
+    assert (fitted(n_samples, **given).temperature_ != 1) == calibrated
+    assert fitted(n_samples, calibrate=False, **given).temperature_ == 1
+    assert fitted(n_samples, calibrate=True, **given).temperature_ != 1
+    assert fitted(n_samples, solver="lbfgs").temperature_ == 1
 
 
 # Epochs, batches, rates
 
 
 @pytest.mark.parametrize(
-    ("n_samples", "epochs"), [(500, 60), (8000, 60), (12_500, 40), (60_000, 10)]
+    ("n_samples", "many", "epochs"),
+    [
+        (500, False, 60),
+        (8333, False, 60),
+        (12_500, False, 40),
+        (60_000, False, 10),
+        (12_500, True, 60),
+        (25_000, True, 30),
+        (60_000, True, 15),
+    ],
 )
-def test_epochs_of_minibatches(n_samples, epochs):
-    """500,000 rows' worth, and 10 to 60."""
-    model = fitted(n_samples, 1, hidden_layer_sizes=(), solver="adam", batch_size=5000)
-    assert model.n_iter_ == epochs
+def test_epochs_of_minibatches(n_samples, many, epochs):
+    """500,000 rows' worth, 10 to 60; of a wide network 750,000, 15 to 60."""
+    assert defaults.auto_epochs("adam", n_samples, 1.0, many) == epochs
+
+
+@pytest.mark.parametrize(("n_samples", "many"), [(149, False), (150, True)])
+def test_epochs_on_both_sides_of_the_border(border, n_samples, many, monkeypatch):
+    monkeypatch.setattr(defaults, "auto_epochs", lambda *given: 3 if given[3] else 2)
+    model = fitted(n_samples, solver="adam", alpha=1.0)
+    assert model.n_iter_ == (3 if many else 2)
+
+
+def test_epochs_of_a_wide_network_are_all_made():
+    model = fitted(2500, 1, alpha=1.0, batch_size=1250)
+    assert model.n_iter_ == 60
 
 
 @pytest.mark.parametrize(
@@ -121,8 +305,11 @@ def test_epochs_of_full_batches(params, epochs):
         assert model.n_iter_ == epochs
 
 
-@pytest.mark.parametrize(("n_samples", "batches"), [(150, [150]), (401, [200, 200, 1])])
-def test_batches_have_200_rows(n_samples, batches, monkeypatch):
+@pytest.mark.parametrize(
+    ("n_samples", "batches"),
+    [(150, [150]), (200, [200]), (201, [101, 100]), (401, [134, 134, 133])],
+)
+def test_batches_have_200_rows_at_most(n_samples, batches, monkeypatch):
     seen, compute = [], Objective.batch_value_and_gradient
 
     def counted(objective, X, Y, weight, ws):
@@ -130,23 +317,26 @@ def test_batches_have_200_rows(n_samples, batches, monkeypatch):
         return compute(objective, X, Y, weight, ws)
 
     monkeypatch.setattr(Objective, "batch_value_and_gradient", counted)
-    fitted(n_samples, solver="adam", max_iter=1)
+    fitted(n_samples, solver="adam", max_iter=1, alpha=1.0)
     assert seen == batches
 
 
 @pytest.mark.parametrize(
-    ("solver", "constant", "peak"),
-    [("sgd", 0.1, 0.1), ("adam", 0.001, 0.02), ("adamw", 0.001, 0.02)],
+    ("solver", "constant", "peak", "wide"),
+    [("sgd", 0.1, 0.1, 0.1), ("adam", 0.001, 0.02, 0.01), ("adamw", 0.001, 0.02, 0.01)],
 )
-def test_learning_rates(solver, constant, peak):
-    """Twentyfold in Adam where a cosine takes the rate down to 0 again."""
+def test_learning_rates(solver, constant, peak, wide, monkeypatch):
+    """In Adam twentyfold where a cosine takes the rate to 0 again, tenfold if wide."""
     given = {"solver": solver, "batch_size": 10}
+    given |= {} if solver == "adamw" else {"alpha": 1.0}
     model = fitted(100, learning_rate="constant", **given)
     assert_allclose(model.history_["learning_rate"], constant)
-    model = fitted(100, max_iter=100, **given)
-    rates = model.history_["learning_rate"]
-    assert 0.99 * peak < rates.max() <= peak
-    assert rates[-1] < 0.01 * peak
+    for most in (peak, wide):
+        model = fitted(100, max_iter=100, **given)
+        rates = model.history_["learning_rate"]
+        assert 0.99 * most < rates.max() <= most
+        assert rates[-1] < 0.01 * most
+        monkeypatch.setattr(defaults, "MANY_ROWS", 100)
     part = ScratchMLPClassifier((2,), solver=solver)
     part.partial_fit(*table(9), classes=[0, 1])
     assert_allclose(part.history_["learning_rate"], constant)
@@ -178,3 +368,20 @@ def test_early_stopping_where_rows_are_given():
     for validated in True, False:
         plan = make_plan(ScratchMLPClassifier(), 150, 803, validated=validated)
         assert plan.early_stopping is validated
+
+
+# Both sides of the border
+
+
+@pytest.mark.parametrize("n_samples", [2, 5, 19, 20, 99, 100, 149, 150])
+def test_defaults_warn_of_nothing(border, n_samples, monkeypatch):
+    """On rows that there is something to learn from, of any number."""
+    monkeypatch.setattr(defaults, "WIDE", (16, 8))
+    X, _ = table(n_samples)
+    y = np.r_[0, 1, X[2:, 0] > 0]
+    X[:2, 0] = -1, 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = ScratchMLPClassifier(random_state=0).fit(X, y)
+    assert model.score(X, y) > 0.85
+    assert_array_equal(model.predict(X[:2]), y[:2])

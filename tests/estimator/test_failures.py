@@ -546,7 +546,7 @@ def test_a_last_step_that_is_taken_back_is_told(moons, capsys):
 def test_an_interruption_before_anything_was_tried_changes_nothing(moons, monkeypatch):
     model = ScratchMLPClassifier(5, random_state=0)
     before = vars(model).copy()
-    Interrupt(monkeypatch, Sample, "split", 1)
+    Interrupt(monkeypatch, Sample, "folds", 1)
     with pytest.raises(KeyboardInterrupt):
         model.fit(*moons)
     assert vars(model) == before

@@ -204,7 +204,7 @@ def peaks_of_batches(monkeypatch, owner, name, fit):
 
 def test_batches_share_their_arrays(moons, monkeypatch):
     """Those of 100 rows and 300 units are not made anew for every batch."""
-    given = {"solver": "adam", "batch_size": 100, "max_iter": 3, "random_state": 0}
+    given = {"solver": "adam", "batch_size": 100, "max_iter": 3, "alpha": 1.0}
     one_array = 100 * 300 * 8
     model = ScratchMLPClassifier(300, **given)
     ours = peaks_of_batches(
@@ -467,7 +467,7 @@ def test_an_interruption_goes_on_and_loses_nothing(moons, monkeypatch):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    given = {"solver": "adam", "max_iter": 10, "random_state": 0}
+    given = {"solver": "adam", "alpha": 1.0, "max_iter": 10, "random_state": 0}
     monkeypatch.setattr(Network, "backward", interrupt)
     model = ScratchMLPClassifier(**given)
     with pytest.raises(KeyboardInterrupt):

@@ -19,9 +19,11 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.estimator import defaults
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.parameters import INITIALIZERS
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.penalty_search import path
 from sklearn_scratchnn.training.schedules import SCHEDULES
 from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
@@ -36,6 +38,17 @@ FAULTS_OF_DATA = (
     "Expected 2D array",
     "could not convert string to float",
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_plan():
+    """Let "auto" be wide from 60 rows on, of few units on either side; paths short."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(path, "EPOCHS", 2)
+        patch.setattr(defaults, "MANY_ROWS", 60)
+        patch.setattr(defaults, "NARROW", (8,))
+        patch.setattr(defaults, "WIDE", (6, 5))
+        yield
 
 
 NEW_DRAWS = int(os.environ.get("NEW_DRAWS", "0"))
@@ -128,8 +141,8 @@ def data(draw, columns=tuple(COLUMNS)):
 
 @st.composite
 def parameters(draw):
-    hidden = draw(st.sampled_from([(), (1,), (4,), 7, (3, 2), (5, 4, 3)]))
-    n_hidden = 1 if isinstance(hidden, int) else len(hidden)
+    hidden = draw(st.sampled_from([(), (1,), (4,), 7, (3, 2), (5, 4, 3), "auto"]))
+    n_hidden = len(hidden) if isinstance(hidden, tuple) else 1
     names = st.sampled_from(sorted(ACTIVATIONS))
     activation = draw(names)
     if chance(draw, 3):
@@ -164,7 +177,11 @@ def parameters(draw):
         "class_weight": st.sampled_from(
             [None, "balanced", {0: 1e-30, 1: 1e30}, {0: 1e308, 1: 1e308, 2: 1e308}]
         ),
-        "dropout": st.sampled_from([0.0, 0.3, 0.99]),
+        "numeric_encoding": st.sampled_from(["auto", "linear", "piecewise"]),
+        "n_bins": st.sampled_from([2, 3, 16, 1000]),
+        "adaptive_penalty": st.sampled_from(["auto", True, False]),
+        "calibrate": st.sampled_from(["auto", True, False]),
+        "dropout": st.sampled_from(["auto", 0.0, 0.3, 0.99]),
         "label_smoothing": st.sampled_from([0.0, 0.1, 0.9]),
         "max_grad_norm": st.sampled_from([None, 1e-6, 1.0]),
         "weight_decay": st.sampled_from([0.0, 0.01, 10.0]),
@@ -220,6 +237,12 @@ def assert_sound(model, X):
     assert (logs <= 1e-6).all()
     for a in model.coefs_ + model.intercepts_:
         assert np.isfinite(a).all()
+    assert_allclose(model.feature_importances_.sum(), 1)
+    assert len(model.feature_importances_) == X.shape[1]
+    assert (model.feature_importances_ >= 0).all()
+    assert len(model.encoded_feature_names_) == len(model.coefs_[0])
+    assert np.exp(-2.001) < model.temperature_ < np.exp(2.001)
+    assert model.alpha_path_ is None or model.alpha_ in model.alpha_path_["alpha"]
     assert model.n_iter_ == len(model.loss_curve_)
     assert {len(c) for c in model.history_.values()} == {model.n_iter_}
 

@@ -184,8 +184,8 @@ def test_the_best_of_an_earlier_fit_is_forgotten(solver):
 def test_patience_begins_anew():
     """A second fit makes as many passes without an improvement as the first did."""
     X, y, held_out = unlearnable()
-    model = network("sgd", n_iter_no_change=4, max_iter=50).fit(X, y, **held_out)
-    assert model.n_iter_ == 6
+    model = network("sgd", alpha=1.0, n_iter_no_change=4, max_iter=50)
+    assert model.fit(X, y, **held_out).n_iter_ == 6
     model.fit(X, y, **held_out)
     assert model.n_iter_ == 6
 

@@ -87,13 +87,17 @@ def test_value_and_delta(objective_at, loss, smoothing, weighted):
 @pytest.mark.parametrize("block", [None, 4], ids=["whole", "blocks"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses_of_rows(objective_at, loss, block, weighted):
-    """Each row's own, and their weighted mean the objective's value."""
+    """Each row's own, from the outputs, and their weighted mean the value."""
     z = logits()
     weight = np.arange(1.0, N + 1) if weighted else None
     objective = objective_at(loss, z, sample_weight=weight, block=block)
-    rows = objective.row_losses()
+    outputs, Y, w = objective.outputs()
+    assert_allclose(outputs, z, rtol=1e-12)
+    assert_allclose(w[:, 0], 1.0 if weight is None else weight, rtol=1e-12)
+    rows = LOSSES[loss].row_losses(outputs, Y)
     assert_allclose(rows, formula(loss, z, targets(loss, 0)), rtol=1e-12)
-    assert_allclose(objective.mean(rows), objective.value(), rtol=1e-12)
+    mean = np.average(rows, weights=w[:, 0])
+    assert_allclose(mean, objective.value(), rtol=1e-12)
 
 
 @losses

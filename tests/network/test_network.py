@@ -144,6 +144,7 @@ def test_a_workspace_knows_neither_network_nor_loss():
     assert set(vars(ws)) == {
         "n_rows",
         "_arrays",
+        "_heads",
         "layers",
         "hidden",
         "output",

@@ -153,6 +153,16 @@ def test_sizes():
     assert max(fresh.values()) < 0.8
 
 
+def test_penalty():
+    page = run("penalty")
+    judged = "row_losses(networks[alpha], X[held], y[held])"
+    fresh = judged.replace("X[held], y[held]", "X_new, y_new")
+    assert run("penalty", (judged, fresh))["best"] == page["best"] == 1.0
+    clean = run("penalty", ("noise=0.30", "noise=0.10"))
+    assert clean["chosen"](clean["losses"]) == 0.1
+    assert abs(clean["T"] - 1) < 0.3 < 1 < page["T"] - 1
+
+
 def test_two_step_cycle():
     told = {}
     for rate in 1.0, 1.2, 1.5:

@@ -27,11 +27,15 @@ ROOMS = {
         "blas dropout early_stopping history schedules signals state threads",
         "objective optimizers observers solvers.base",
         "solvers.gradient_descent solvers.lbfgs solvers.gauss_newton",
-        "solvers.registry run penalty_search.path",
+        "penalty_search.temperature penalty_search.relevance solvers.last_step",
+        "penalty_search.candidates penalty_search.path",
+        "penalty_search.short_runs",
+        "solvers.registry penalty_search.search",
+        "run",
         "fit_network",
     ],
     "data": [
-        "checks split standardize targets rows",
+        "checks distinct encoding split standardize targets rows",
         "sample",
         "prepared",
     ],
@@ -45,7 +49,8 @@ ROOMS = {
     ],
     "displays": [
         "curves figures",
-        "network_display reliability_display training_display notebook",
+        "importance_display network_display reliability_display training_display",
+        "notebook",
     ],
     "callbacks": ["base", "checkpoint early_stopping validation_monitor"],
     "deploy": ["onnx_graph skops", "onnx"],
@@ -59,7 +64,7 @@ KNOWS = {
     "estimator": ["network", "training", "data"],
     "displays": ["data", "estimator"],
     "callbacks": ["training"],
-    "deploy": ["network", "training", "public"],
+    "deploy": ["network", "training", "estimator", "public"],
     "public": ["network", "data", "estimator", "displays"],
 }
 FLOOR = {

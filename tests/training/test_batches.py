@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
+from sklearn.metrics import log_loss
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.rows import DenseRows, Subset, Targets
@@ -30,13 +31,13 @@ def visited(monkeypatch):
 @pytest.mark.parametrize("n_samples", [9, 10, 11, 20, 21, 29])
 @pytest.mark.parametrize("shuffle", [True, False])
 def test_every_row_once_an_epoch(visited, solver, n_samples, shuffle):
-    """Batches of ten: of the remainders 9, 0 and 1, and of more than one batch."""
+    """Batches of ten at most, of equal size: none has two rows more than another."""
     X, y = np.random.RandomState(0).randn(n_samples, 2), np.arange(n_samples) % 2
     given = {"solver": solver, "shuffle": shuffle, "batch_size": 10, "random_state": 0}
-    ScratchMLPClassifier((2,), max_iter=3, **given).fit(X, y)
-    sizes = [10] * (n_samples // 10) + [n_samples % 10] * (n_samples % 10 > 0)
+    ScratchMLPClassifier((2,), alpha=1.0, max_iter=3, **given).fit(X, y)
+    sizes = {9: [9], 10: [10], 11: [6, 5], 20: [10, 10], 21: [7] * 3, 29: [10, 10, 9]}
     for rows in visited:
-        assert [len(r) for r in rows] == sizes * 3
+        assert [len(r) for r in rows] == sizes[n_samples] * 3
         epochs = np.concatenate(rows).reshape(3, n_samples)
         assert_array_equal(np.sort(epochs), np.tile(np.arange(n_samples), (3, 1)))
         assert np.any(epochs[0] != epochs[1]) == shuffle
@@ -49,7 +50,8 @@ def test_every_row_of_a_subset_once(n_samples, visited):
     X, y = np.random.RandomState(0).randn(3 * n_samples, 2), np.arange(3 * n_samples)
     weights = (np.arange(3 * n_samples) % 3 == 0).astype(float)
     given = {"solver": "sgd", "batch_size": 5, "random_state": 0}
-    ScratchMLPClassifier((2,), max_iter=2, **given).fit(X, y // 3 % 2, weights)
+    model = ScratchMLPClassifier((2,), alpha=1.0, max_iter=2, **given)
+    model.fit(X, y // 3 % 2, weights)
     expected = np.arange(0, 3 * n_samples, 3)
     for rows in visited:
         epochs = np.concatenate(rows)[: 2 * n_samples].reshape(2, n_samples)
@@ -97,3 +99,30 @@ def test_a_batch_is_a_part_of_the_same_sum(objective_of):
     np.testing.assert_allclose(summed / 12, value, rtol=1e-12)
     gradient /= 12
     np.testing.assert_allclose(gradient, whole.gradient.theta, rtol=1e-10, atol=1e-14)
+
+
+def noisy_rows(n, seed):
+    """Return the first n of 225 rows of ten columns; 15 % of the labels are wrong."""
+    rng = np.random.RandomState(seed)
+    X = rng.randn(225, 10)
+    y = (X[:, 0] * X[:, 1] + X[:, 2] > 0) ^ (rng.rand(225) < 0.15)
+    return X[:n], y[:n]
+
+
+@pytest.mark.parametrize(("solver", "rate"), [("adam", 0.05), ("sgd", 0.3)])
+def test_rows_that_batches_leave_over_do_not_raise_the_training_loss(solver, rate):
+    """A last batch of one row of 50 raised it by a half, under SGD eightfold."""
+    given = {"batch_size": 50, "max_iter": 20, "alpha": 0.0, "solver": solver}
+    given["learning_rate_init"] = rate
+
+    def mean_loss(n):
+        losses = []
+        for seed in range(5):
+            X, y = noisy_rows(n, seed)
+            model = ScratchMLPClassifier((32,), random_state=seed, **given).fit(X, y)
+            losses.append(log_loss(y, model.predict_proba(X)))
+        return np.mean(losses)
+
+    whole = mean_loss(200)
+    for n in (201, 202, 225):
+        assert mean_loss(n) < 1.15 * whole

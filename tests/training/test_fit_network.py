@@ -94,9 +94,9 @@ def test_a_start_is_gone_on_from():
 
 def test_alpha_is_chosen_where_it_is_none():
     run = trained(Settings(LBFGS_SOLVER, alpha=None))
-    assert run.alpha in run.alpha_path["alpha"]
-    assert run.objective.penalty == run.alpha / 150
-    assert trained(Settings(LBFGS_SOLVER, alpha=2.0)).alpha == 2.0
+    assert run.choice.alpha in run.choice.table["alpha"]
+    assert run.objective.penalty == run.choice.alpha / 150
+    assert trained(Settings(LBFGS_SOLVER, alpha=2.0)).choice.alpha == 2.0
 
 
 def test_the_best_on_held_out_rows_is_kept():

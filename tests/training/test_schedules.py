@@ -64,7 +64,7 @@ def test_the_planned_number_of_updates(moons, monkeypatch, solver):
 
     monkeypatch.setitem(SCHEDULES, "cosine", Spy)
     given = {"learning_rate": "cosine", "batch_size": 48, "max_iter": 3}
-    ScratchMLPClassifier(3, solver=solver, **given).fit(*moons)
+    ScratchMLPClassifier(3, solver=solver, alpha=1.0, **given).fit(*moons)
     n_updates = 3 if solver == "gd" else 15
     assert planned == [(t, n_updates) for t in range(n_updates)]
 

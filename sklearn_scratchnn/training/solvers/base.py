@@ -12,6 +12,8 @@ class Solver(ABC):
         Whether updates see minibatches.
     reports_before_step : bool
         Whether the loss reported for an epoch is that of the parameters it began with.
+    monotone : bool
+        Whether no epoch raises the loss.
 
     Examples
     --------
@@ -22,6 +24,7 @@ class Solver(ABC):
 
     stochastic = False
     reports_before_step = False
+    monotone = False
 
     def init(self, objective):
         """Return the state before the first epoch.

@@ -47,6 +47,8 @@ class GaussNewton(Solver):
     True
     """
 
+    monotone = True
+
     max_iter: int
     tol: float
 

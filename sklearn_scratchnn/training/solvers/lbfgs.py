@@ -54,6 +54,8 @@ class LBFGS(Solver):
     True
     """
 
+    monotone = True
+
     max_iter: int
     max_fun: int
     tol: float

@@ -1,0 +1,215 @@
+"""``alpha="auto"``: what is chosen on held-out rows before a network is trained.
+
+How large a penalty should be depends on how noisy the labels are, and that does not
+follow from the numbers of rows and features. So some of the distinct rows are held out,
+and the network is trained on the others with several alphas: along a path where the
+solver allows it, else in short runs. Below `FEW_ROWS` rows each part of them is held
+out in turn.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...network.workspace import rows_of_a_block
+from ..objective import Objective
+from .candidates import Candidates
+from .path import ALPHAS, alphas_for, walk
+from .relevance import relevances
+from .short_runs import ALPHAS as SHORT_ALPHAS
+from .short_runs import outward, rows_of_short_runs, short_runs
+
+FEW_ROWS = 100  # below, each fifth is held out in turn
+SELECT_WITHIN_SE = 0.7
+
+
+@dataclass
+class Choice:
+    """What a search has chosen so far.
+
+    Parameters
+    ----------
+    alpha : float or None, default=None
+        None before the first was tried to its end.
+    table : dict or None, default=None
+        The alphas that were tried, see ``Candidates.table``.
+    temperature : float, default=1.0
+        That the logits are to be divided by.
+    factors : ndarray of shape (n_inputs,), default=None
+        That the standardised inputs are multiplied by; None for none.
+    """
+
+    alpha: float | None = None
+    table: dict | None = None
+    temperature: float = 1.0
+    factors: np.ndarray | None = None
+
+
+class PenaltySearch:
+    """Chooses the penalty, and leaves the parameters that training goes on from.
+
+    Parameters
+    ----------
+    network : Network
+        Its parameters are where each training begins, and are changed.
+    data : PreparedData
+        Its held-out rows are those that are judged by, where there are any.
+    settings : Settings
+    random_state : numpy.random.RandomState
+        Draws the rows that are held out, and the order of minibatches.
+
+    Attributes
+    ----------
+    choice : Choice
+    """
+
+    def __init__(self, network, data, settings, random_state):
+        self.network, self.settings = network, settings
+        self.on_path = settings.solver.monotone
+        self._first = network.parameters.theta.copy()
+        self._rows = rows = data.train.distinct()
+        self._divided = data.held_out is None
+        if data.held_out is not None:
+            self._parts = [(rows, data.held_out)]
+        elif rows.n_samples < FEW_ROWS:
+            self._parts = list(rows.folds(5, random_state))
+        else:
+            folds = rows.folds(3 if self.on_path else 5, random_state)
+            self._parts = [next(folds)]
+        self._random_state, self._seed = random_state, random_state.randint(2**31)
+        self._alphas = SHORT_ALPHAS[:1] + ALPHAS
+        if len(self._parts) == 1:
+            self._alphas = alphas_for(self._parts[0][0].total_weight)
+        ends_anywhere = self.on_path and len(self._parts) == 1
+        self.choice = Choice()
+        if ends_anywhere:
+            none_yet = Candidates(network.loss).table()
+            self.choice = Choice(self._alphas[0], none_yet)
+
+    @property
+    def part_is_trained_first(self):
+        """Whether the training itself begins without the held-out rows."""
+        return (
+            self.settings.calibrate
+            and self.settings.solver.stochastic
+            and self._divided
+            and len(self._parts) == 1
+        )
+
+    def objectives(self, objective):
+        """Return the objectives of the part to train on, and of the part held out.
+
+        Parameters
+        ----------
+        objective : Objective
+            Over all rows, with the chosen penalty.
+
+        Returns
+        -------
+        part, held_out : Objective
+        """
+        (train, held_out), network = self._parts[0], self.network
+        train = train.evened()
+        part = Objective(
+            network,
+            train,
+            objective.penalty * self._rows.total_weight / train.total_weight,
+            block_rows=objective.block_rows,
+            draw_mask=objective.draw_mask,
+            label_smoothing=self.settings.label_smoothing,
+        )
+        return part, Objective(network, held_out)
+
+    @property
+    def block_rows(self):
+        """Rows that are computed at once."""
+        batch_size = getattr(self.settings.solver, "batch_size", None)
+        n_rows = self._rows.n_samples
+        if batch_size is not None:
+            return min(batch_size, n_rows)
+        return rows_of_a_block(self.network.layer_sizes, self.network.dtype, n_rows)
+
+    def run(self):
+        """Choose. A KeyboardInterrupt leaves what was chosen until then."""
+        with np.errstate(all="ignore"):
+            self._search()
+            if self.settings.adaptive and len(self._parts) == 1:
+                self._search_adaptively()
+        if not self.on_path:
+            np.copyto(self.network.parameters.theta, self._first)
+
+    def _search(self):
+        """Try all alphas; set the choice, and the parameters it came to."""
+        theta = self.network.parameters.theta
+        candidates = Candidates(
+            self.network.loss,
+            len(self._parts),
+            self.settings.calibrate,
+            SELECT_WITHIN_SE,
+        )
+        trained = {}
+        try:
+            for train, held_out in self._parts:
+                self._try_alphas(train, held_out, candidates, trained)
+        finally:
+            if candidates.tried:
+                chosen = candidates.chosen()
+                self.choice = replace(
+                    self.choice,
+                    alpha=chosen.alpha,
+                    table=candidates.table(),
+                    temperature=chosen.temperature,
+                )
+                np.copyto(theta, trained[chosen.alpha])
+        if self.on_path and len(self._parts) > 1:
+            down_to = [alpha for alpha in self._alphas if alpha >= chosen.alpha]
+            np.copyto(theta, self._first)
+            walk(self.network, self._rows, self.settings, down_to, lambda alpha: None)
+
+    def _try_alphas(self, train, held_out, candidates, trained):
+        network, smoothing = self.network, self.settings.label_smoothing
+        theta = network.parameters.theta
+        judged = Objective(network, held_out, label_smoothing=smoothing)
+
+        def judge(alpha):
+            candidates.add(alpha, judged.outputs())
+            trained[alpha] = theta.copy()
+
+        np.copyto(theta, self._first)
+        if self.on_path:
+            walk(network, train, self.settings, self._alphas, judge)
+        else:
+            train, share = rows_of_short_runs(train, self._random_state)
+            alphas = SHORT_ALPHAS
+            if len(self._parts) == 1:
+                alphas = outward(candidates.loss_of)
+            short_runs(
+                network, train, self.settings, alphas, judge, self._seed, share
+            )
+
+    def _search_adaptively(self):
+        """Search again under penalties that follow from the network as it is."""
+        theta = self.network.parameters.theta
+        choice, best = self.choice, theta.copy()
+        self._adapt()
+        try:
+            self._search()
+        except KeyboardInterrupt:
+            if self.choice.table is choice.table:  # none was tried to its end
+                self.choice = choice
+                np.copyto(theta, best)
+            raise
+
+    def _adapt(self):
+        """Scale each column by what it counts for in the network as it is."""
+        encoding = self._rows.encoding
+        factors = relevances(
+            self.network.weights[0], encoding and encoding.column_of_input
+        )
+        self.choice = replace(self.choice, factors=factors)
+        standardizer = self._rows.standardizer.stretched(factors)
+        self._rows = replace(self._rows, standardizer=standardizer)
+        self._parts = [
+            tuple(replace(part, standardizer=standardizer) for part in parts)
+            for parts in self._parts
+        ]
