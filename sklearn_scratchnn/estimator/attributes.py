@@ -146,7 +146,8 @@ class FittedAttributes:
             "validation_scores_": scores,
             "best_validation_score_": best_score,
             "n_iter_": len(losses),
-            "t_": self._earlier("t_", 0) + n_epochs * self.data.train.n_samples,
+            "t_": self._earlier("t_", 0)
+            + run.solver.rows_seen(run.objective, n_epochs),
         }
 
     def _best_loss(self, run, otherwise):

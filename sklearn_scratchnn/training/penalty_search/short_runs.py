@@ -20,6 +20,7 @@ from .path import Latest
 ALPHAS = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
 FIRST = 2  # 10, the middle one
 MANY_ROWS = 10_000  # from here on a quarter of the rows tell enough
+LEAST_UPDATES = 300  # with fewer, no alpha has learnt anything yet
 MOST_WARMUP = 0.5
 
 
@@ -94,7 +95,7 @@ def short_runs(network, sample, settings, alphas, on_alpha, seed, share):
     share : float
         Of the epochs.
     """
-    solver = _shortened(settings.solver, share)
+    solver = _shortened(settings.solver, share, sample.n_samples)
     first = network.parameters.theta.copy()
     for alpha in alphas:
         random_state = np.random.RandomState(seed)
@@ -115,8 +116,13 @@ def short_runs(network, sample, settings, alphas, on_alpha, seed, share):
         on_alpha(alpha)
 
 
-def _shortened(solver, share):
-    """Return the solver for a share of the epochs, warmed up by as many updates."""
+def _shortened(solver, share, n_samples):
+    """Return the solver for a share of the epochs, warmed up by as many updates.
+
+    The share is larger where it would make fewer than `LEAST_UPDATES`.
+    """
+    n_batches = 1 if solver.batch_size is None else -(-n_samples // solver.batch_size)
+    share = max(share, min(1.0, LEAST_UPDATES / (n_batches * solver.max_iter)))
     schedule = solver.schedule
     if hasattr(schedule, "warmup_fraction"):
         warmup = min(schedule.warmup_fraction / share, MOST_WARMUP)

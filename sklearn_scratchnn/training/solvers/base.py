@@ -41,6 +41,21 @@ class Solver(ABC):
         """
         return {"epoch": 0}
 
+    def rows_seen(self, objective, n_epochs):
+        """Return how many rows so many epochs visit, each as often as it was.
+
+        Parameters
+        ----------
+        objective : Objective
+        n_epochs : int
+
+        Returns
+        -------
+        int
+            The first epochs' from the beginning.
+        """
+        return n_epochs * objective.n_samples
+
     @abstractmethod
     def run(self, objective, state, on_epoch, random_state=None):
         """Run until told to stop, converged, or out of epochs.

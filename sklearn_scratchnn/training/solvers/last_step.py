@@ -48,6 +48,12 @@ class LastStep(Solver):
         n_epochs = self.solver.max_iter
         return min(n_epochs - 1, max(1, round(SHARE * n_epochs)))
 
+    def rows_seen(self, objective, n_epochs):
+        """Return how many rows so many epochs visit; see `Solver.rows_seen`."""
+        n_first = min(n_epochs, self.solver.max_iter - self._n_last)
+        n_last = n_epochs - n_first
+        return n_first * self.part.n_samples + n_last * objective.n_samples
+
     def init(self, objective):
         """Return the state before the first epoch."""
         return {"step": 0, "inner": self.solver.init(objective)}
