@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .sample import Sample
 from .standardize import Standardizer
 
@@ -110,10 +112,13 @@ def prepare(
     if standardize and scaling is not None:
         standardizer = Standardizer(*scaling)
     elif standardize:
+        # In the order of the distinct rows, sums are the same to the last digit for
+        # weights, for copies, and for any order of the rows.
+        rows = sample.distinct() if isinstance(sample.X, np.ndarray) else sample
         standardizer = Standardizer.from_rows(
-            sample.X,
-            sample.of_subset(sample.weights),
-            sample.subset,
+            rows.X,
+            rows.of_subset(rows.weights),
+            rows.subset,
             robust=standardize == "robust",
             encoding=sample.encoding,
         )

@@ -90,7 +90,6 @@ def make_plan(
     n_samples,
     n_parameters,
     *,
-    n_rows=None,
     hidden=None,
     n_numeric=None,
     validated=False,
@@ -108,8 +107,6 @@ def make_plan(
     n_parameters : int
         Of a network with the columns as inputs and the hidden layers asked for, or
         `NARROW` ones.
-    n_rows : int, default=None
-        All rows; None where all are distinct.
     hidden : tuple of int, default=None
         Units of each hidden layer; None where they follow from the rows.
     n_numeric : int, default=None
@@ -152,8 +149,7 @@ def make_plan(
         schedule = chosen("learning_rate", "cosine" if planned else "constant")
     batch_size = None
     if stochastic:
-        n_rows = n_samples if n_rows is None else n_rows
-        batch_size = int(min(chosen("batch_size", BATCH_SIZE), n_rows))
+        batch_size = int(chosen("batch_size", BATCH_SIZE))
     searches = not (incremental or started) and n_samples >= SEARCH_ROWS
     otherwise = auto_alpha_of_stream(n_samples) if incremental else ALPHA
     alpha = chosen("alpha", None if searches else otherwise)

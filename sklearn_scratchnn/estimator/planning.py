@@ -85,7 +85,6 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
         estimator,
         sample.n_samples if incremental else sample.distinct().n_samples,
         n_parameters((sample.X.shape[1], *narrow, len(sample.classes))),
-        n_rows=sample.n_samples,
         hidden=hidden,
         n_numeric=n_numeric,
         validated=held_out is not None,

@@ -288,18 +288,11 @@ def test_so_do_minibatches(n, encoding):
     assert_same_choices(three_ways(n, 0, numeric_encoding=encoding, **given))
 
 
-@pytest.mark.xfail(reason="The search's batches are as large as the stored rows allow")
 @pytest.mark.parametrize("n", [60, 130])
 def test_so_do_minibatches_of_all_rows(n):
     assert_same_choices(three_ways(n, 0, dtype="float64", **MINIBATCHES))
 
 
-SCALES = pytest.mark.xfail(
-    reason="The columns' scales are summed over the rows in their stored order"
-)
-
-
-@SCALES
 @pytest.mark.parametrize("n", [60, 130])
 def test_the_choices_are_the_same_to_the_bit(n, short_path):
     first, *others = three_ways(n, 0)
@@ -309,7 +302,6 @@ def test_the_choices_are_the_same_to_the_bit(n, short_path):
         assert_array_equal(other.penalty_factors_, first.penalty_factors_)
 
 
-@SCALES
 @pytest.mark.parametrize("random_state", range(10))
 @pytest.mark.parametrize("n", [60, 130])
 def test_probabilities_agree_where_the_penalty_is_1_or_more(
@@ -372,7 +364,6 @@ def test_a_class_of_one_row_stays_in_the_part_that_is_trained_on(solver):
     assert np.isfinite(model.alpha_path_["validation_loss"]).all()
 
 
-@pytest.mark.xfail(reason="ZeroDivisionError: no row is held out")
 @pytest.mark.filterwarnings("ignore:The number of unique classes")
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
 def test_where_every_class_has_one_row_there_is_nothing_to_choose_on(solver):

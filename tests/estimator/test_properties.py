@@ -423,6 +423,7 @@ def test_sparse_columns_far_from_zero_are_as_good_as_dense(
     X, y = moons
     far = np.c_[X[:, 0], X[:, 1] + offset, np.full(len(X), constant)]
     given = {"solver": solver, "max_iter": 5, "random_state": 0}
+    given |= {"alpha": 0.0 if solver == "adamw" else 1.0, "numeric_encoding": "linear"}
     dense, as_csr = (
         fit_or_refuse(ScratchMLPClassifier(8, "tanh", **given).fit, kind(far), y)
         for kind in (np.asarray, sparse.csr_matrix)

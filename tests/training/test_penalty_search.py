@@ -120,10 +120,10 @@ def test_labels_that_are_noise_choose_the_strongest():
     assert search.choice.alpha == search.choice.table["alpha"][0]
 
 
-def test_labels_without_noise_choose_the_weakest():
+def test_labels_without_noise_choose_a_weak_one():
     X, _ = noise(400)
     search = searched(X, (X[:, 0] * X[:, 1] > 0).astype(int))
-    assert search.choice.alpha == ALPHAS[-1]
+    assert search.choice.alpha <= 0.1
 
 
 def test_the_path_goes_on_to_its_end():
@@ -292,14 +292,19 @@ def test_what_a_fit_tells_of_its_path():
 # Short runs
 
 
-def test_short_runs_begin_at_the_same_start_with_the_same_draws():
+@pytest.mark.parametrize(("least", "epochs"), [(0, 6), (1e9, 24)])
+def test_short_runs_begin_at_the_same_start_with_the_same_draws(
+    monkeypatch, least, epochs
+):
+    """A quarter of the 24 epochs; all, where there are too few updates."""
+    monkeypatch.setattr(short, "LEAST_UPDATES", least)
     starts, orders = [], []
 
     class Watched(GradientDescent):
         def run(self, objective, state, on_epoch, random_state=None):
             starts.append(objective.theta.copy())
             outcome = super().run(objective, state, on_epoch, random_state)
-            assert state["epoch"] == 6  # a quarter of 24
+            assert state["epoch"] == epochs
             return outcome
 
         def _order(self, n_samples, random_state):
@@ -312,7 +317,7 @@ def test_short_runs_begin_at_the_same_start_with_the_same_draws():
     assert len(starts) == n_alphas >= 3
     for start in starts:
         assert_array_equal(start, search.first)
-    by_alpha = np.array(orders).reshape(n_alphas, 6, -1)
+    by_alpha = np.array(orders).reshape(n_alphas, epochs, -1)
     assert (by_alpha == by_alpha[0]).all()
     assert_array_equal(search.network.parameters.theta, search.first)
 

@@ -21,6 +21,7 @@ from .short_runs import outward, rows_of_short_runs, short_runs
 
 FEW_ROWS = 100  # below, each fifth is held out in turn
 SELECT_WITHIN_SE = 0.7
+ALPHA = 1.0  # where no row can be held out
 
 
 @dataclass
@@ -76,6 +77,8 @@ class PenaltySearch:
         else:
             folds = rows.folds(3 if self.on_path else 5, random_state)
             self._parts = [next(folds)]
+        # Where each class has one row, none can be held out.
+        self._parts = [parts for parts in self._parts if parts[1].n_samples]
         self._random_state, self._seed = random_state, random_state.randint(2**31)
         self._alphas = SHORT_ALPHAS[:1] + ALPHAS
         if len(self._parts) == 1:
@@ -85,6 +88,8 @@ class PenaltySearch:
         if ends_anywhere:
             none_yet = Candidates(network.loss).table()
             self.choice = Choice(self._alphas[0], none_yet)
+        elif not self._parts:
+            self.choice = Choice(ALPHA)
 
     @property
     def part_is_trained_first(self):
@@ -131,6 +136,8 @@ class PenaltySearch:
 
     def run(self):
         """Choose. A KeyboardInterrupt leaves what was chosen until then."""
+        if not self._parts:
+            return
         with np.errstate(all="ignore"):
             self._search()
             if self.settings.adaptive and len(self._parts) == 1:
