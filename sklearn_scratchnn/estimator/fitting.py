@@ -105,6 +105,13 @@ class Fit:
         """
         if self.plan.encoding == "linear":
             return sample, held_out
+        for name, rows in (("X", sample), ("X_val", held_out)):
+            if rows is not None and not isinstance(rows.X, np.ndarray):
+                raise ValueError(
+                    f"{name} is sparse, and cannot be cut into bins: the network has "
+                    "numeric_encoding='piecewise'. Use numeric_encoding='linear', or "
+                    f"{name}.toarray()."
+                )
         if self.start is not None:
             encoding = self.start.encoding
         else:

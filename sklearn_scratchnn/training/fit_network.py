@@ -138,7 +138,7 @@ def fit_network(
         network, data, settings, choice, random_state, observers, score, first_epoch
     )
     if search is not None and search.part_is_trained_first:
-        run.solve_part_first(*search.objectives(run.objective))
+        run.solve_part_first(*search.objectives(run.objective, run.standardizer))
     if state is not None:
         run.restore(state)
     try:

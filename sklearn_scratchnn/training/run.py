@@ -146,7 +146,9 @@ class TrainingRun:
         held_out : Objective
             Of the same network.
         """
-        temperature = best_temperature(self.network.loss, *held_out.outputs())
+        with np.errstate(all="ignore"):
+            outputs = held_out.outputs()
+            temperature = best_temperature(self.network.loss, *outputs)
         self.choice = replace(self.choice, temperature=temperature)
 
     @property

@@ -317,15 +317,10 @@ def test_a_fit_resumes_from_each_of_its_epochs(case, moons, tmp_path):
     assert_same_fit(resumed.fit(X, y), whole)
 
 
-UNSCALED_PART = pytest.mark.xfail(reason="The part is not scaled again by the factors")
-
-
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("adaptive", [False, True])
-def test_a_fit_that_trains_on_a_part_first_resumes(solver, adaptive, tmp_path, request):
+def test_a_fit_that_trains_on_a_part_first_resumes(solver, adaptive, tmp_path):
     """From 100 rows on Adam is calibrated before its last epochs, on all rows."""
-    if adaptive and solver == "adam":
-        request.applymarker(UNSCALED_PART)
     X, y = make_moons(120, noise=0.25, random_state=0)
     path, kept = tmp_path / "newest.ckpt", []
 

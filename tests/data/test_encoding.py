@@ -382,13 +382,8 @@ def test_a_network_with_bins_refuses_sparse_rows_by_name(method):
         getattr(model, method)(sparse.csr_matrix(X))
 
 
-BARE_ERROR = pytest.mark.xfail(reason="NumPy's broadcasting error, of two shapes")
-
-
 @pytest.mark.parametrize("call", ["fit", "partial_fit"])
-@pytest.mark.parametrize(
-    "encoding", [pytest.param("auto", marks=BARE_ERROR), "piecewise"]
-)
+@pytest.mark.parametrize("encoding", ["auto", "piecewise"])
 def test_training_does_not_go_on_from_bins_with_sparse_rows(call, encoding):
     X, y = table()
     model = network(solver="adam", warm_start=True).fit(X, y)
@@ -406,7 +401,6 @@ def test_held_out_rows_have_the_same_bins():
     assert_allclose(-np.log(p).mean(), best, rtol=1e-6)
 
 
-@BARE_ERROR
 def test_held_out_rows_may_not_be_sparse():
     X, y = table()
     with pytest.raises(ValueError, match="sparse|dense"):

@@ -101,19 +101,24 @@ class PenaltySearch:
             and len(self._parts) == 1
         )
 
-    def objectives(self, objective):
+    def objectives(self, objective, standardizer):
         """Return the objectives of the part to train on, and of the part held out.
 
         Parameters
         ----------
         objective : Objective
             Over all rows, with the chosen penalty.
+        standardizer : Standardizer or None
+            How all rows are scaled.
 
         Returns
         -------
         part, held_out : Objective
         """
-        (train, held_out), network = self._parts[0], self.network
+        network = self.network
+        train, held_out = (
+            replace(part, standardizer=standardizer) for part in self._parts[0]
+        )
         train = train.evened()
         part = Objective(
             network,
