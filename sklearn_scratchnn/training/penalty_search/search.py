@@ -124,7 +124,7 @@ class PenaltySearch:
             network,
             train,
             objective.penalty * self._rows.total_weight / train.total_weight,
-            block_rows=objective.block_rows,
+            block_rows=self.settings.solver.batch_size,
             draw_mask=objective.draw_mask,
             label_smoothing=self.settings.label_smoothing,
         )
