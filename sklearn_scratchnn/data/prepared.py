@@ -1,11 +1,13 @@
 """The rows that a network is trained on, and those held out, prepared once."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from .sample import Sample
 from .standardize import Standardizer
+
+SORTED_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,10 @@ class PreparedData:
         """
         held_out = self.held_out
         if held_out is not None:
-            held_out = replace(held_out, standardizer=standardizer)
-        return PreparedData(replace(self.train, standardizer=standardizer), held_out)
+            held_out = held_out.with_inputs(standardizer=standardizer)
+        return PreparedData(
+            self.train.with_inputs(standardizer=standardizer), held_out
+        )
 
 
 def prepare(
@@ -113,8 +117,10 @@ def prepare(
         standardizer = Standardizer(*scaling)
     elif standardize:
         # In the order of the distinct rows, sums are the same to the last digit for
-        # weights, for copies, and for any order of the rows.
-        rows = sample.distinct() if isinstance(sample.X, np.ndarray) else sample
+        # weights, for copies, and for any order of the rows. A large X, which may lie
+        # on a disk, is read from front to back.
+        sorts = isinstance(sample.X, np.ndarray) and sample.X.nbytes <= SORTED_BYTES
+        rows = sample.distinct() if sorts else sample
         standardizer = Standardizer.from_rows(
             rows.X,
             rows.of_subset(rows.weights),

@@ -1,6 +1,7 @@
 """Checked rows with their codes and weights, and some of them as a part."""
 
-from dataclasses import dataclass, replace
+import copy
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -64,6 +65,7 @@ class Sample:
     given_weights: np.ndarray | None = None
     encoding: object = None
     standardizer: object = None
+    _sorted: tuple | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def n_samples(self):
@@ -176,16 +178,37 @@ class Sample:
             Over the same X and y. Of a sparse X the rows are sorted by numbers that
             stand for them.
         """
-        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
-        dense = isinstance(self.X, np.ndarray)
-        columns = iter(self.X.T) if dense else iter([keys_of_sparse(self.X)])
-        codes = np.atleast_2d(self.codes.T)
-        order, first = distinct_rows(chain(columns, codes), rows)
+        if self._sorted is None:
+            self._sorted = self._sort()
+        order, first = self._sorted
         weights, given = (
             self._sums(values, order, first)
             for values in (self.weights, self.given_weights)
         )
         return replace(self, subset=order[first], weights=weights, given_weights=given)
+
+    def _sort(self):
+        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        dense = isinstance(self.X, np.ndarray)
+        columns = iter(self.X.T) if dense else iter([keys_of_sparse(self.X)])
+        return distinct_rows(chain(columns, np.atleast_2d(self.codes.T)), rows)
+
+    def with_inputs(self, **inputs):
+        """Return the same rows with another encoding or standardizer.
+
+        Parameters
+        ----------
+        **inputs : PiecewiseEncoding, Standardizer or None
+            By the names of the fields.
+
+        Returns
+        -------
+        Sample
+            Over the same arrays; how the rows sort is not found again.
+        """
+        twin = copy.copy(self)
+        vars(twin).update(inputs)
+        return twin
 
     def _sums(self, weights, order, first):
         """Return the weights of distinct rows; None where all are one row of many."""

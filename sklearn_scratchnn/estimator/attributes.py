@@ -60,7 +60,7 @@ class FittedAttributes:
         """
         sample = self.data.train
         coefs, intercepts = self._raw_layers(run, theta)
-        encoding, standardizer = sample.encoding, run.standardizer
+        encoding, standardizer = self._encoding, run.standardizer
         return {
             "classes_": sample.classes,
             "coefs_": coefs,

@@ -1,7 +1,5 @@
 """One call of `fit` or `partial_fit`: resolve the plan, prepare, train, expose."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..data.encoding import PiecewiseEncoding
@@ -122,8 +120,8 @@ class Fit:
                 self.estimator.n_bins,
             )
         if held_out is not None:
-            held_out = replace(held_out, encoding=encoding)
-        return replace(sample, encoding=encoding), held_out
+            held_out = held_out.with_inputs(encoding=encoding)
+        return sample.with_inputs(encoding=encoding), held_out
 
     # Training ----------------------------------------------------------------------
 

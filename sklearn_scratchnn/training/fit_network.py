@@ -144,7 +144,7 @@ def fit_network(
     try:
         if interruption is not None:
             raise interruption
-        with blas_threads(network, run.objective.block_rows):
+        with blas_threads(run.objective):
             if start_is_candidate:
                 run.count_start_as_candidate()
             run.train()
@@ -169,18 +169,11 @@ def _choose(network, data, settings, random_state, state):
     search = PenaltySearch(network, data, settings, random_state)
     if resumed:
         return state.choice, search, None
-    interruption = _run(search, network)
-    return search.choice, search, interruption
-
-
-def _run(search, network):
-    """Run a search; return the KeyboardInterrupt that ended it early, or None."""
     try:
-        with blas_threads(network, search.block_rows):
-            search.run()
+        search.run()
     except KeyboardInterrupt as interruption:
-        return interruption
-    return None
+        return search.choice, search, interruption
+    return search.choice, search, None
 
 
 def _prepare(

@@ -5,7 +5,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class Schedule(ABC):
@@ -66,6 +66,21 @@ class Schedule(ABC):
             None ends the training.
         """
         return None
+
+    def shortened(self, share):
+        """Return the schedule for a share of the updates.
+
+        Parameters
+        ----------
+        share : float
+            More than 0, at most 1.
+
+        Returns
+        -------
+        Schedule
+            Itself, where nothing depends on how many are planned.
+        """
+        return self
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,11 @@ class Cosine(Schedule):
             return initial * (t + 1) / warmup
         done = (t - warmup + 1) / (n_updates - warmup + 1)
         return initial * 0.5 * (1 + math.cos(math.pi * min(max(done, 0.0), 1.0)))
+
+    def shortened(self, share):
+        """Return a cosine that warms up by as many updates, at most half of them."""
+        warmup = max(self.warmup_fraction, min(self.warmup_fraction / share, 0.5))
+        return replace(self, warmup_fraction=warmup)
 
 
 SCHEDULES = {s.name: s for s in (Constant, InvScaling, Adaptive, Cosine)}

@@ -15,8 +15,8 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
-def blas_threads(network, n_rows):
-    """Return a context in which BLAS uses one thread, if products of rows are small.
+def blas_threads(objective):
+    """Return a context in which BLAS uses one thread, if the products are small.
 
     The number of threads is never raised, and is restored on leaving. It belongs to the
     whole process, so only the main thread sets it: of fits that overlap in threads, the
@@ -24,8 +24,9 @@ def blas_threads(network, n_rows):
     """
     if current_thread() is not main_thread():
         return nullcontext()
-    widest = max(i * o for i, o in pairwise(network.layer_sizes))
-    if n_rows * widest >= MIN_WORK:
+    sizes = objective.network.layer_sizes
+    widest = max(i * o for i, o in pairwise(sizes))
+    if objective.block_rows * widest >= MIN_WORK:
         return nullcontext()
     blas = _blas()
     if all(library.num_threads == 1 for library in blas.lib_controllers):

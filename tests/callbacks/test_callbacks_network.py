@@ -317,6 +317,17 @@ def test_a_fit_resumes_from_each_of_its_epochs(case, moons, tmp_path):
     assert_same_fit(resumed.fit(X, y), whole)
 
 
+def test_a_fit_of_one_epoch_resumes_from_its_end(tmp_path):
+    """That is too few for a part of the rows first and all of them then."""
+    X, y = make_moons(120, noise=0.25, random_state=0)
+    path = tmp_path / "model.ckpt"
+    given = {"solver": "adam", "max_iter": 1, "calibrate": True, "random_state": 0}
+    whole = ScratchMLPClassifier((4,), **given).set_callbacks(Checkpoint(path))
+    whole.fit(X, y)
+    resumed = Checkpoint.resume(path).fit(X, y)
+    assert_array_equal(resumed.coefs_[1], whole.coefs_[1])
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize("adaptive", [False, True])
 def test_a_fit_that_trains_on_a_part_first_resumes(solver, adaptive, tmp_path):

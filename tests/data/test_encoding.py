@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from test_inputs import as_fortran, as_memmap, as_read_only
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.encoding import (
@@ -299,23 +300,6 @@ def test_the_gradient_of_a_bin_is_its_slope_within_it():
 
 
 # Rows of every kind
-
-
-def as_read_only(X, path):
-    X = X.copy()
-    X.flags.writeable = False
-    return X
-
-
-def as_memmap(X, path):
-    held = np.memmap(path / "X", X.dtype, "w+", shape=X.shape)
-    held[:] = X
-    held.flush()
-    return np.memmap(path / "X", X.dtype, "r", shape=X.shape)
-
-
-def as_fortran(X, path):
-    return np.asfortranarray(X)
 
 
 @pytest.mark.parametrize("container", [as_read_only, as_memmap, as_fortran])

@@ -14,7 +14,9 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.data import sample as sample_module
 from sklearn_scratchnn.data.prepared import PreparedData, prepare
+from sklearn_scratchnn.data.rows import DenseRows
 from sklearn_scratchnn.data.sample import make_sample
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.network.network import make_network
@@ -721,3 +723,32 @@ def test_importances_serve_those_who_select_by_them():
     fast = ScratchMLPClassifier((4,), "tanh", alpha=0.3, max_iter=30, random_state=0)
     chosen = RFE(fast, n_features_to_select=2).fit(X, y)
     assert_array_equal(np.flatnonzero(chosen.support_), [0, 1])
+
+
+def test_unshuffled_parts_are_read_in_the_order_of_the_rows(monkeypatch):
+    """Not in that of the distinct rows, which are sorted by their first column."""
+    X, y = moons(300)
+    visited, take = [], DenseRows.take
+
+    def watched(self, indices):
+        visited.append(indices)
+        return take(self, indices)
+
+    monkeypatch.setattr(DenseRows, "take", watched)
+    given = {"solver": "adam", "shuffle": False, "calibrate": True, "max_iter": 6}
+    ScratchMLPClassifier((3,), batch_size=500, random_state=0, **given).fit(X, y)
+    trained = [rows for rows in visited if len(rows) > 60]  # the others are held out
+    assert {len(rows) for rows in trained} == {240, 300}
+    assert all((np.diff(rows) > 0).all() for rows in trained)
+
+
+def test_rows_are_sorted_once(monkeypatch):
+    sorted_, original = [], sample_module.distinct_rows
+
+    def watched(columns, rows):
+        sorted_.append(len(rows))
+        return original(columns, rows)
+
+    monkeypatch.setattr(sample_module, "distinct_rows", watched)
+    ScratchMLPClassifier((3,), random_state=0).fit(*moons(150))
+    assert sorted_ == [150]

@@ -167,3 +167,18 @@ def test_constant_fit_ends_at_its_first_plateau(rates_of_a_fit):
         learning_rate="constant", n_iter_no_change=2, tol=1e9, max_iter=1000
     )
     assert len(fitted) == 4
+
+
+@pytest.mark.parametrize(
+    ("warmup", "share", "short"), [(0.05, 0.25, 0.2), (0.4, 0.25, 0.5), (0.7, 0.5, 0.7)]
+)
+def test_a_shortened_cosine_warms_up_by_as_many_updates(warmup, share, short):
+    """Half of them at most, or what was asked for."""
+    cosine = SCHEDULES["cosine"](warmup_fraction=warmup)
+    assert_allclose(cosine.shortened(share).warmup_fraction, short)
+    assert cosine.shortened(1.0) == cosine
+
+
+@pytest.mark.parametrize("name", sorted(SCHEDULES.keys() - {"cosine"}))
+def test_no_other_schedule_is_shortened(name):
+    assert SCHEDULES[name]().shortened(0.25) == SCHEDULES[name]()

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..objective import Objective
 from ..signals import Signal
+from ..threads import blas_threads
 
 ALPHAS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 EPOCHS = 10
@@ -60,12 +61,13 @@ def walk(network, sample, settings, alphas, on_alpha):
     first = objective.theta.copy()
     latest = Latest(objective.theta)
     try:
-        for i, alpha in enumerate(alphas):
-            if i:
-                _part_units(objective, first)
-            objective.penalty = alpha / sample.total_weight
-            solver.run(objective, solver.init(objective), latest.on_epoch)
-            on_alpha(alpha)
+        with blas_threads(objective):
+            for i, alpha in enumerate(alphas):
+                if i:
+                    _part_units(objective, first)
+                objective.penalty = alpha / sample.total_weight
+                solver.run(objective, solver.init(objective), latest.on_epoch)
+                on_alpha(alpha)
     except KeyboardInterrupt:
         latest.restore()
         raise

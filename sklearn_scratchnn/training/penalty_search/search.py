@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...network.workspace import rows_of_a_block
 from ..objective import Objective
 from .candidates import Candidates
 from .path import ALPHAS, alphas_for, walk
@@ -97,6 +96,7 @@ class PenaltySearch:
         return (
             self.settings.calibrate
             and self.settings.solver.stochastic
+            and self.settings.solver.max_iter > 1
             and self._divided
             and len(self._parts) == 1
         )
@@ -117,9 +117,9 @@ class PenaltySearch:
         """
         network = self.network
         train, held_out = (
-            replace(part, standardizer=standardizer) for part in self._parts[0]
+            part.with_inputs(standardizer=standardizer) for part in self._parts[0]
         )
-        train = train.evened()
+        train = self._for_minibatches(train)
         part = Objective(
             network,
             train,
@@ -129,15 +129,6 @@ class PenaltySearch:
             label_smoothing=self.settings.label_smoothing,
         )
         return part, Objective(network, held_out)
-
-    @property
-    def block_rows(self):
-        """Rows that are computed at once."""
-        batch_size = getattr(self.settings.solver, "batch_size", None)
-        n_rows = self._rows.n_samples
-        if batch_size is not None:
-            return min(batch_size, n_rows)
-        return rows_of_a_block(self.network.layer_sizes, self.network.dtype, n_rows)
 
     def run(self):
         """Choose. A KeyboardInterrupt leaves what was chosen until then."""
@@ -190,14 +181,19 @@ class PenaltySearch:
         np.copyto(theta, self._first)
         if self.on_path:
             walk(network, train, self.settings, self._alphas, judge)
-        else:
-            train, share = rows_of_short_runs(train, self._random_state)
-            alphas = SHORT_ALPHAS
-            if len(self._parts) == 1:
-                alphas = outward(candidates.loss_of)
-            short_runs(
-                network, train, self.settings, alphas, judge, self._seed, share
-            )
+            return
+        train, share = rows_of_short_runs(train, self._random_state)
+        train, alphas = self._for_minibatches(train), SHORT_ALPHAS
+        if len(self._parts) == 1:
+            alphas = outward(candidates.loss_of)
+        short_runs(network, train, self.settings, alphas, judge, self._seed, share)
+
+    def _for_minibatches(self, sample):
+        """Return the rows so that none outweighs a batch; unshuffled, as they came."""
+        sample = sample.evened()
+        if self.settings.solver.shuffle:
+            return sample
+        return sample.only(np.sort(sample.subset))
 
     def _search_adaptively(self):
         """Search again under penalties that follow from the network as it is."""
@@ -220,8 +216,8 @@ class PenaltySearch:
         )
         self.choice = replace(self.choice, factors=factors)
         standardizer = self._rows.standardizer.stretched(factors)
-        self._rows = replace(self._rows, standardizer=standardizer)
+        self._rows = self._rows.with_inputs(standardizer=standardizer)
         self._parts = [
-            tuple(replace(part, standardizer=standardizer) for part in parts)
+            tuple(part.with_inputs(standardizer=standardizer) for part in parts)
             for parts in self._parts
         ]

@@ -15,13 +15,13 @@ import numpy as np
 
 from ..dropout import DropoutMasks
 from ..objective import Objective
-from .path import Latest
+from ..signals import Signal
+from ..threads import blas_threads
 
 ALPHAS = (100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
 FIRST = 2  # 10, the middle one
 MANY_ROWS = 10_000  # from here on a quarter of the rows tell enough
 LEAST_UPDATES = 300  # with fewer, no alpha has learnt anything yet
-MOST_WARMUP = 0.5
 
 
 def rows_of_short_runs(sample, random_state):
@@ -37,13 +37,12 @@ def rows_of_short_runs(sample, random_state):
     Returns
     -------
     sample : Sample
-        In which no row outweighs a minibatch.
     share : float
     """
     if sample.n_samples < MANY_ROWS:
-        return sample.evened(), 1 / 4
+        return sample, 1 / 4
     _, quarter = next(sample.folds(4, random_state))
-    return quarter.evened(), 1 / 2
+    return quarter, 1 / 2
 
 
 def outward(loss_of):
@@ -111,9 +110,13 @@ def short_runs(network, sample, settings, alphas, on_alpha, seed, share):
             label_smoothing=settings.label_smoothing,
         )
         np.copyto(objective.theta, first)
-        state, on_epoch = solver.init(objective), Latest(objective.theta).on_epoch
-        solver.run(objective, state, on_epoch, random_state)
-        on_alpha(alpha)
+        with blas_threads(objective):
+            solver.run(objective, solver.init(objective), _go_on, random_state)
+            on_alpha(alpha)
+
+
+def _go_on(loss, rate, gradient_norm):
+    return Signal.CONTINUE
 
 
 def _shortened(solver, share, n_samples):
@@ -123,9 +126,5 @@ def _shortened(solver, share, n_samples):
     """
     n_batches = 1 if solver.batch_size is None else -(-n_samples // solver.batch_size)
     share = max(share, min(1.0, LEAST_UPDATES / (n_batches * solver.max_iter)))
-    schedule = solver.schedule
-    if hasattr(schedule, "warmup_fraction"):
-        warmup = min(schedule.warmup_fraction / share, MOST_WARMUP)
-        schedule = replace(schedule, warmup_fraction=warmup)
     epochs = max(1, round(share * solver.max_iter))
-    return replace(solver, max_iter=epochs, schedule=schedule)
+    return replace(solver, max_iter=epochs, schedule=solver.schedule.shortened(share))

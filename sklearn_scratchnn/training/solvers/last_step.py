@@ -1,8 +1,8 @@
 """A training on a part of the rows, and a last step on all of them.
 
 The rows that are held out tell the temperature of a network that was trained to its
-end. What they could still teach, a short training at a small rate brings in: for a
-sixth of the epochs a second training from the start would take.
+end. What they could still teach, the last sixth of the epochs brings in, at a small
+rate; a second training from the start would take all of them again.
 """
 
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ class LastStep(Solver):
     Parameters
     ----------
     solver : GradientDescent
-        Its epochs are divided among the two.
+        Its epochs, two at least, are divided among the two.
     part : Objective
         Of the same network, over some of the rows.
     on_part_trained : callable
@@ -45,8 +45,7 @@ class LastStep(Solver):
     @property
     def _n_last(self):
         """Epochs of the last step."""
-        n_epochs = self.solver.max_iter
-        return min(n_epochs - 1, max(1, round(SHARE * n_epochs)))
+        return max(1, round(SHARE * self.solver.max_iter))
 
     def rows_seen(self, objective, n_epochs):
         """Return how many rows so many epochs visit; see `Solver.rows_seen`."""
@@ -72,8 +71,6 @@ class LastStep(Solver):
             self.on_part_trained()
             state["step"] = 1
             inner |= {"epoch": 0, "updates": 0}
-        if self._n_last == 0:
-            return outcome
         last = replace(self.solver, max_iter=self._n_last)
         if last.schedule.planned:
             last = replace(last, rate=RATE * last.rate)
