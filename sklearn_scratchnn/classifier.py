@@ -313,16 +313,18 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     of positive weight: copies of rows, and weights, change none of these.
 
     ``alpha="auto"`` holds some of the distinct rows out (stratified): a third for
-    "lbfgs" and "gauss_newton", else a fifth; below 100 each fifth in turn. A row of
-    weight k, or k equal rows, are divided where k is 3 (5) or more. "lbfgs" and
+    "lbfgs" and "gauss_newton", below 300 rows each third in turn, else a fifth; below
+    100 rows each tenth in turn. A row of weight k, or k equal rows, are divided where k
+    is the number of parts, 3, 5 or 10, or more. "lbfgs" and
     "gauss_newton" train on the others along a path of falling alphas, 30 to 0.03, and
     go on with all rows. The other solvers make short trainings with alphas from 100 to
     0.3, from 10 outward, and begin anew; where a temperature is wanted, all but the
-    last sixth of the epochs leave the held-out rows out, to find it on them. The
-    largest alpha is taken that is as good as the best within 0.7 standard errors of the
-    held-out loss. ``X_val``, or the rows of early stopping, stand in for held-out rows
-    where there are some. `fit` with a warm start chooses nothing, and goes on with the
-    alpha, temperature, encoding and factors that it finds.
+    last sixth of the epochs leave the held-out rows out, to find it on them. Of the
+    alphas that are as good as the best within a standard error of the held-out loss the
+    largest is taken, but one above 10 and above a ninth of the rows only where all are.
+    ``X_val``, or the rows of early stopping, stand in for held-out rows where there are
+    some. `fit` with a warm start chooses nothing, and goes on with the alpha,
+    temperature, encoding and factors that it finds.
 
     Choices do not depend on the order of the rows, nor on whether a row has weight k or
     stands there k times (of a sparse X, rows are compared by a number of 64 bits). Nor

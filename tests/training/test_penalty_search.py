@@ -25,7 +25,12 @@ from sklearn_scratchnn.training.fit_network import Settings, fit_network
 from sklearn_scratchnn.training.optimizers import Adam
 from sklearn_scratchnn.training.penalty_search import short_runs as short
 from sklearn_scratchnn.training.penalty_search.candidates import Candidates
-from sklearn_scratchnn.training.penalty_search.path import ALPHAS, alphas_for, walk
+from sklearn_scratchnn.training.penalty_search.path import (
+    ALPHAS,
+    alphas_for,
+    tie_limit,
+    walk,
+)
 from sklearn_scratchnn.training.penalty_search.relevance import relevances
 from sklearn_scratchnn.training.penalty_search.search import PenaltySearch
 from sklearn_scratchnn.training.penalty_search.short_runs import outward, short_runs
@@ -154,7 +159,7 @@ def test_weights_count_as_rows():
 
 
 @pytest.mark.parametrize("solver", [ON_PATH, IN_BATCHES], ids=["path", "batches"])
-@pytest.mark.parametrize("n", [60, 150], ids=["folds", "split"])
+@pytest.mark.parametrize("n", [60, 150, 330], ids=["tenths", "thirds", "split"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
     k = np.random.RandomState(2).randint(1, 6, n) if weighted else np.ones(n)
@@ -168,26 +173,45 @@ def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
     ]
     expected = np.average(losses, axis=1, weights=np.concatenate(weights))
     assert_allclose(search.choice.table["validation_loss"], expected, rtol=1e-8)
-    assert len(search._parts) == (5 if n < 100 else 1)
+    thirds = 3 if solver is ON_PATH else 1
+    assert len(search._parts) == {60: 10, 150: thirds, 330: 1}[n]
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.3, 0.6])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("n", [60, 150])
-def test_the_largest_alpha_within_0_7_standard_errors_is_chosen(noise, seed, n):
+def test_the_largest_alpha_within_a_standard_error_is_chosen(noise, seed, n):
     search = searched(*moons(n, noise, seed))
     losses = losses_by_hand(search)
     best = losses[losses.mean(axis=1).argmin()]
     excess = losses - best
     errors = excess.std(axis=1) / np.sqrt(losses.shape[1])
-    as_good = excess.mean(axis=1) <= 0.7 * errors
-    assert search.choice.alpha == search.choice.table["alpha"][as_good].max()
+    as_good = search.choice.table["alpha"][excess.mean(axis=1) <= errors]
+    low = as_good[as_good <= max(10, n / 9)]
+    assert search.choice.alpha == (low.max() if len(low) else as_good.min())
 
 
-@pytest.mark.parametrize(("excess", "chosen"), [(0.69, 10.0), (0.71, 1.0)])
+@pytest.mark.parametrize(("weight", "limit"), [(20, 10), (90, 10), (900, 100)])
+def test_up_to_which_alpha_a_tie_is_for_the_larger_one(weight, limit):
+    assert tie_limit(weight) == pytest.approx(limit)
+
+
+@pytest.mark.parametrize(
+    ("limit", "chosen"), [(1000, 100), (100, 100), (30, 30), (10, 30), (0.1, 30)]
+)
+def test_above_the_limit_a_tie_is_for_the_smaller_one(limit, chosen):
+    candidates = Candidates(LOSS, tie_limit=limit)
+    Y, weights = np.tile([0.0, 1.0], (50, 1)), np.ones((50, 1))
+    spread = np.tile([0.3, -0.3], 25)[:, np.newaxis]
+    for alpha, logits in ((100.0, spread), (30.0, -spread), (1.0, spread - 2)):
+        candidates.add(alpha, (np.hstack([np.zeros_like(spread), logits]), Y, weights))
+    assert candidates.chosen().alpha == chosen
+
+
+@pytest.mark.parametrize(("excess", "chosen"), [(0.99, 10.0), (1.01, 1.0)])
 def test_within_is_counted_in_paired_standard_errors(excess, chosen):
     """Losses whose differences have a standard deviation of 0.01 exactly."""
-    candidates = Candidates(LOSS, within_se=0.7)
+    candidates = Candidates(LOSS)
     n = 400
     Y, weights = np.tile([0.0, 1.0], (n, 1)), np.ones((n, 1))
     base = np.random.RandomState(0).uniform(0.1, 2, n)
@@ -200,7 +224,7 @@ def test_within_is_counted_in_paired_standard_errors(excess, chosen):
 
 
 def test_an_alpha_without_a_finite_loss_is_not_chosen():
-    candidates = Candidates(LOSS, calibrated=True, within_se=0.7)
+    candidates = Candidates(LOSS, calibrated=True)
     Y, weights = np.tile([0.0, 1.0], (5, 1)), np.ones((5, 1))
     candidates.add(10.0, (np.full((5, 2), np.nan), Y, weights))
     candidates.add(1.0, (np.zeros((5, 2)), Y, weights))
@@ -217,7 +241,7 @@ def test_a_candidate_counts_once_all_its_parts_are_there():
     assert len(candidates.tried[0].losses) == 10
 
 
-@pytest.mark.parametrize("data", [noise(), moons()])
+@pytest.mark.parametrize("data", [noise(330), moons(330)])
 def test_the_parameters_are_those_of_the_chosen_alpha(data):
     search = searched(*data)
     (trained,) = ends(search)
@@ -225,10 +249,11 @@ def test_the_parameters_are_those_of_the_chosen_alpha(data):
     assert_array_equal(theta, trained[search.choice.alpha])
 
 
-def test_after_folds_all_rows_are_walked_down_to_the_chosen_alpha():
-    search = searched(*moons(60))
+@pytest.mark.parametrize("n", [60, 150])
+def test_after_folds_all_rows_are_walked_down_to_the_chosen_alpha(n):
+    search = searched(*moons(n))
     (trained,) = ends(search, [(search._rows, None)])
-    assert search._rows.n_samples == 60
+    assert search._rows.n_samples == n
     theta = search.network.parameters.theta
     assert_array_equal(theta, trained[search.choice.alpha])
 
@@ -240,7 +265,7 @@ def test_each_row_is_held_out_once_below_100():
     assert_array_equal(np.sort(held_out), np.arange(99))
     for train, held_out in search._parts:
         assert not set(train.subset) & set(held_out.subset)
-        assert abs(held_out.n_samples - 99 / 5) <= 1
+        assert abs(held_out.n_samples - 99 / 10) <= 1
 
 
 def test_the_callers_held_out_rows_are_those_that_are_judged_by():

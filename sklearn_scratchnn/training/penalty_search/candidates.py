@@ -6,6 +6,8 @@ import numpy as np
 
 from .temperature import best_temperature
 
+WITHIN_SE = 1.0
+
 
 class Candidate(NamedTuple):
     """What an alpha came to: losses of all held-out rows, their mean, a temperature."""
@@ -29,10 +31,10 @@ class Candidates:
         Whether each is judged after the temperature that suits it best. What a
         temperature can mend later need not decide now (Berta, Holzmueller, Jordan and
         Bach, 2025).
-    within_se : float, default=0.0
-        The largest alpha is taken of those that are worse than the best by no more than
-        so many standard errors of the paired difference (Breiman et al., 1984, sec.
-        3.4.3).
+    tie_limit : float, default=inf
+        Of the alphas that are worse than the best by no more than `WITHIN_SE` standard
+        errors of the paired difference, the largest up to this limit is taken (Breiman
+        et al., 1984, sec. 3.4.3), or the smallest where all are above it.
 
     Attributes
     ----------
@@ -40,9 +42,9 @@ class Candidates:
         In the order in which they were finished.
     """
 
-    def __init__(self, loss, n_parts=1, calibrated=False, within_se=0.0):
+    def __init__(self, loss, n_parts=1, calibrated=False, tie_limit=np.inf):
         self.loss, self.n_parts = loss, n_parts
-        self.calibrated, self.within_se = calibrated, within_se
+        self.calibrated, self.tie_limit = calibrated, tie_limit
         self.tried, self._parts, self._weights = [], {}, None
 
     def add(self, alpha, part):
@@ -80,9 +82,11 @@ class Candidates:
         as_good = [
             tried
             for tried in self.tried
-            if self._standard_errors(tried, best) <= self.within_se
+            if self._standard_errors(tried, best) <= WITHIN_SE
         ]
-        return max(as_good, key=lambda tried: tried.alpha)
+        as_good.sort(key=lambda tried: tried.alpha)
+        below = [tried for tried in as_good if tried.alpha <= self.tie_limit]
+        return below[-1] if below else as_good[0]
 
     def _mean(self, rows):
         return float(np.average(rows, weights=self._weights[:, 0]))

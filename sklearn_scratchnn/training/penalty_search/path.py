@@ -17,6 +17,7 @@ from ..threads import blas_threads
 ALPHAS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 EPOCHS = 10
 LARGEST_PER_ROW = 1 / 9
+SAFE = 10.0
 PERTURBATION = 0.3
 COLLAPSED = 1e-4  # of the squared norm: weights that have all but vanished
 
@@ -36,6 +37,23 @@ def alphas_for(total_weight):
     """
     largest = LARGEST_PER_ROW * total_weight
     return [alpha for alpha in ALPHAS if alpha <= largest] or [ALPHAS[-1]]
+
+
+def tie_limit(total_weight):
+    """Return the alpha above which a tie is not decided for the larger one.
+
+    There next to nothing but a constant is left of a network.
+
+    Parameters
+    ----------
+    total_weight : float
+        Sum of the weights of the rows.
+
+    Returns
+    -------
+    float
+    """
+    return max(SAFE, LARGEST_PER_ROW * total_weight)
 
 
 def walk(network, sample, settings, alphas, on_alpha):

@@ -3,8 +3,9 @@
 How large a penalty should be depends on how noisy the labels are, and that does not
 follow from the numbers of rows and features. So some of the distinct rows are held out,
 and the network is trained on the others with several alphas: along a path where the
-solver allows it, else in short runs. Below `FEW_ROWS` rows each part of them is held
-out in turn.
+solver allows it, else in short runs. Few rows held out would judge by chance: each part
+is held out in turn, thirds along a path below `THIRDS_ROWS` rows, and tenths below
+`FEW_ROWS`.
 """
 
 from dataclasses import dataclass, replace
@@ -13,13 +14,13 @@ import numpy as np
 
 from ..objective import Objective
 from .candidates import Candidates
-from .path import ALPHAS, alphas_for, walk
+from .path import ALPHAS, alphas_for, tie_limit, walk
 from .relevance import relevances
 from .short_runs import ALPHAS as SHORT_ALPHAS
 from .short_runs import outward, rows_of_short_runs, short_runs
 
-FEW_ROWS = 100  # below, each fifth is held out in turn
-SELECT_WITHIN_SE = 0.7
+FEW_ROWS, TENTHS = 100, 10
+THIRDS_ROWS = 300
 ALPHA = 1.0  # where no row can be held out
 
 
@@ -72,7 +73,9 @@ class PenaltySearch:
         if data.held_out is not None:
             self._parts = [(rows, data.held_out)]
         elif rows.n_samples < FEW_ROWS:
-            self._parts = list(rows.folds(5, random_state))
+            self._parts = list(rows.folds(TENTHS, random_state))
+        elif self.on_path and rows.n_samples < THIRDS_ROWS:
+            self._parts = list(rows.folds(3, random_state))
         else:
             folds = rows.folds(3 if self.on_path else 5, random_state)
             self._parts = [next(folds)]
@@ -80,7 +83,7 @@ class PenaltySearch:
         self._parts = [parts for parts in self._parts if parts[1].n_samples]
         self._random_state, self._seed = random_state, random_state.randint(2**31)
         self._alphas = SHORT_ALPHAS[:1] + ALPHAS
-        if len(self._parts) == 1:
+        if self._parts and len(self._parts) < TENTHS:
             self._alphas = alphas_for(self._parts[0][0].total_weight)
         ends_anywhere = self.on_path and len(self._parts) == 1
         self.choice = Choice()
@@ -136,7 +139,7 @@ class PenaltySearch:
             return
         with np.errstate(all="ignore"):
             self._search()
-            if self.settings.adaptive and len(self._parts) == 1:
+            if self.settings.adaptive:
                 self._search_adaptively()
         if not self.on_path:
             np.copyto(self.network.parameters.theta, self._first)
@@ -148,7 +151,7 @@ class PenaltySearch:
             self.network.loss,
             len(self._parts),
             self.settings.calibrate,
-            SELECT_WITHIN_SE,
+            tie_limit(self._rows.total_weight),
         )
         trained = {}
         try:
