@@ -19,6 +19,7 @@ CONSTRUCTOR_NAMES = {
     "schedule": ["learning_rate", "power_t", "warmup_fraction"],
     "optimizer": ["dropout"],
 }
+CHOSEN_WITH_ALPHA = ("adaptive_penalty", "calibrate")
 MINIBATCHES_ALONE = {"batch_size", "shuffle", "n_iter_no_change"}
 
 
@@ -101,7 +102,8 @@ def warn_of_idle_parameters(params, solver):
     Warns
     -----
     UserWarning
-        That names them, and the solvers that read them.
+        That names them, and the solvers that read them; or ``alpha``, where they go
+        with the choice of it.
     """
     for name in idle_parameters(params, solver):
         readers = [other for other in SOLVERS if name in parameters_read_by(other)]
@@ -111,6 +113,16 @@ def warn_of_idle_parameters(params, solver):
             f"{readers}.",
             UserWarning,
         )
+    if isinstance(params.alpha, str):
+        return
+    for name in CHOSEN_WITH_ALPHA:
+        if getattr(params, name) is True:
+            warn_caller(
+                f"{name}=True has no use with alpha={params.alpha!r} and is ignored: "
+                "it is part of the choice of alpha. Set alpha='auto', or leave "
+                f"{name} at its default.",
+                UserWarning,
+            )
 
 
 def check_magnitudes(params):

@@ -36,7 +36,7 @@ def texts(model, *data, **given):
     """Fit; return what `ConvergenceWarning` said."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        warnings.filterwarnings("ignore", ".* has no use under solver=")
+        warnings.filterwarnings("ignore", ".* has no use (under solver|with alpha)=")
         model.fit(*data, **given)
     assert all(w.category is ConvergenceWarning for w in caught), caught
     return [str(w.message) for w in caught]

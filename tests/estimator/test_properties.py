@@ -211,7 +211,7 @@ def fit_or_refuse(method, *arguments, **keywords):
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", "X_val has exactly as many rows as X")
-        warnings.filterwarnings("ignore", ".* has no use under solver=")
+        warnings.filterwarnings("ignore", ".* has no use (under solver|with alpha)=")
         warnings.filterwarnings("ignore", "The number of unique classes is greater")
         try:
             return method(*arguments, **keywords)

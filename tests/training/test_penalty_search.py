@@ -1,5 +1,6 @@
 """``alpha="auto"``: what is chosen on held-out rows, and what the network is then."""
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -777,3 +778,18 @@ def test_rows_are_sorted_once(monkeypatch):
     monkeypatch.setattr(sample_module, "distinct_rows", watched)
     ScratchMLPClassifier((3,), random_state=0).fit(*moons(150))
     assert sorted_ == [150]
+
+
+@pytest.mark.parametrize("parameter", ["adaptive_penalty", "calibrate"])
+def test_what_goes_with_the_choice_of_alpha_is_ignored_without_it(parameter):
+    """With a warning, and without one where it is not asked for."""
+    X, y = moons()
+    model = ScratchMLPClassifier(5, alpha=1, random_state=0, **{parameter: True})
+    with pytest.warns(UserWarning, match=f"{parameter}=True has no use with alpha=1"):
+        model.fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = ScratchMLPClassifier(5, alpha=1, random_state=0, **{parameter: False})
+        plain.fit(X, y)
+        ScratchMLPClassifier(5, random_state=0, **{parameter: True}).fit(X, y)
+    assert_array_equal(model.coefs_[0], plain.coefs_[0])

@@ -6,7 +6,7 @@ import numpy as np
 
 from .temperature import best_temperature
 
-WITHIN_SE = 1.0
+SELECT_WITHIN_SE = 1.0
 
 
 class Candidate(NamedTuple):
@@ -32,9 +32,9 @@ class Candidates:
         temperature can mend later need not decide now (Berta, Holzmueller, Jordan and
         Bach, 2025).
     tie_limit : float, default=inf
-        Of the alphas that are worse than the best by no more than `WITHIN_SE` standard
-        errors of the paired difference, the largest up to this limit is taken (Breiman
-        et al., 1984, sec. 3.4.3), or the smallest where all are above it.
+        Of the alphas that are worse than the best by no more than `SELECT_WITHIN_SE`
+        standard errors of the paired difference, the largest up to this limit is taken
+        (Breiman et al., 1984, sec. 3.4.3), or the smallest where all are above it.
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class Candidates:
         as_good = [
             tried
             for tried in self.tried
-            if self._standard_errors(tried, best) <= WITHIN_SE
+            if self._standard_errors(tried, best) <= SELECT_WITHIN_SE
         ]
         as_good.sort(key=lambda tried: tried.alpha)
         below = [tried for tried in as_good if tried.alpha <= self.tie_limit]
