@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
+from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV
@@ -484,10 +485,9 @@ def interrupted_on_the_path(model, moons, monkeypatch, n):
     return model
 
 
-def test_an_interruption_while_alpha_is_chosen_leaves_the_best_so_far(
-    moons, monkeypatch
-):
-    """Of the strengths that were tried to their end; before, the latest pass."""
+def test_an_interruption_while_alpha_is_chosen_leaves_the_best_so_far(monkeypatch):
+    """Of the alphas that were tried to their end; before, the latest epoch."""
+    moons = make_moons(330, noise=0.20, random_state=0)
     new, left = ScratchMLPClassifier(5, random_state=0), {}
     for n in range(1, 60, 3):
         model = interrupted_on_the_path(clone(new), moons, monkeypatch, n)
