@@ -179,7 +179,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         the weights of column j in a first network, over the largest and at least 0.001,
         it minimises the loss plus ``alpha / (2 n) (sum_j |W_j|^2 / r_j^2 + ...)``, the
         dots standing for the other layers, r scaled to a mean square of 1: the adaptive
-        ridge [3]_. All bins of a column share one r. "auto" is True for "lbfgs" and
+        ridge [3]_. All bins of a column share one r. Where every r is above a half, all
+        columns count, and keep one penalty. "auto" is True for "lbfgs" and
         "gauss_newton".
 
     calibrate : bool or "auto", default="auto"

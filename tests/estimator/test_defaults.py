@@ -13,6 +13,7 @@ from sklearn_scratchnn.estimator.defaults import make_plan
 from sklearn_scratchnn.training.dropout import DropoutMasks
 from sklearn_scratchnn.training.objective import Objective
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.penalty_search import search
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,6 +31,12 @@ def fitted(n_samples, n_features=2, **params):
 
 def widths(model):
     return tuple(len(b) for b in model.intercepts_[:-1])
+
+
+@pytest.fixture
+def unlike_columns(monkeypatch):
+    """Let columns have penalties of their own however much alike they count."""
+    monkeypatch.setattr(search, "ALIKE", 1.0)
 
 
 @pytest.fixture
@@ -227,14 +234,18 @@ def test_alpha_elsewhere():
 
 @pytest.mark.parametrize(("n_samples", "adaptive"), [(99, False), (100, True)])
 @pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
-def test_penalties_by_column_from_100_rows_on(n_samples, adaptive, solver):
+def test_penalties_by_column_from_100_rows_on(
+    n_samples, adaptive, solver, unlike_columns
+):
     given = {"solver": solver, "activation": "tanh", "max_iter": 2}
     model = fitted(n_samples, **given)
     assert (model.penalty_factors_ is not None) == adaptive
 
 
 @pytest.mark.parametrize("n_samples", [140, 160])
-def test_minibatches_have_one_penalty_unless_it_is_said(border, n_samples):
+def test_minibatches_have_one_penalty_unless_it_is_said(
+    border, n_samples, unlike_columns
+):
     given = {"solver": "adam", "max_iter": 4}
     assert fitted(n_samples, **given).penalty_factors_ is None
     model = fitted(n_samples, adaptive_penalty=True, **given)

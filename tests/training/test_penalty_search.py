@@ -8,6 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, logsumexp, softmax
+from sklearn.base import clone
 from sklearn.datasets import make_moons
 from sklearn.feature_selection import RFE, SelectFromModel
 from sklearn.linear_model import LogisticRegression
@@ -24,6 +25,7 @@ from sklearn_scratchnn.network.network import make_network
 from sklearn_scratchnn.network.parameters import initialize
 from sklearn_scratchnn.training.fit_network import Settings, fit_network
 from sklearn_scratchnn.training.optimizers import Adam
+from sklearn_scratchnn.training.penalty_search import search as search_module
 from sklearn_scratchnn.training.penalty_search import short_runs as short
 from sklearn_scratchnn.training.penalty_search.candidates import Candidates
 from sklearn_scratchnn.training.penalty_search.path import (
@@ -680,9 +682,10 @@ def test_nor_does_a_permutation_of_columns_and_first_weights():
 @pytest.mark.parametrize("adaptive", [False, True])
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
 def test_importances_are_norms_by_column_of_the_scaled_inputs(
-    solver, adaptive, encoding
+    solver, adaptive, encoding, monkeypatch
 ):
     """Their sum is 1, one for each column of X as it came."""
+    monkeypatch.setattr(search_module, "ALIKE", 1.0)
     X, y = columns_of_noise(120, 2)
     X = X * [1, 10, 100, 1000] + 5
     given = {"solver": solver, "adaptive_penalty": adaptive, "max_iter": 6}
@@ -724,6 +727,19 @@ def test_columns_are_looked_at_from_100_rows_on(n, adaptive):
     X, y = columns_of_noise(n, 1)
     model = ScratchMLPClassifier((3,), random_state=0).fit(X, y)
     assert (model.penalty_factors_ is not None) == adaptive
+
+
+def test_columns_that_all_count_keep_one_penalty():
+    """And there is no second search."""
+    X = np.random.RandomState(0).randn(150, 2)
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    model = ScratchMLPClassifier((10,), random_state=0).fit(X, y)
+    plain = clone(model).set_params(adaptive_penalty=False).fit(X, y)
+    assert model.penalty_factors_ is None
+    assert_array_equal(model.coefs_[0], plain.coefs_[0])
+    with_noise = clone(model).fit(np.column_stack([X, X[::-1]]), y)
+    factors = with_noise.penalty_factors_
+    assert factors[2:].max() < 0.5 * factors.max()
 
 
 def test_factors_are_gone_on_with():

@@ -21,6 +21,7 @@ from .short_runs import outward, rows_of_short_runs, short_runs
 
 FEW_ROWS, TENTHS = 100, 10
 THIRDS_ROWS = 300
+ALIKE = 0.5  # of the largest relevance: columns above it need no penalty of their own
 ALPHA = 1.0  # where no row can be held out
 
 
@@ -200,9 +201,15 @@ class PenaltySearch:
 
     def _search_adaptively(self):
         """Search again under penalties that follow from the network as it is."""
+        encoding = self._rows.encoding
+        factors = relevances(
+            self.network.weights[0], encoding and encoding.column_of_input
+        )
+        if factors.min() > ALIKE * factors.max():
+            return
         theta = self.network.parameters.theta
         choice, best = self.choice, theta.copy()
-        self._adapt()
+        self._adapt(factors)
         try:
             self._search()
         except KeyboardInterrupt:
@@ -211,12 +218,8 @@ class PenaltySearch:
                 np.copyto(theta, best)
             raise
 
-    def _adapt(self):
-        """Scale each column by what it counts for in the network as it is."""
-        encoding = self._rows.encoding
-        factors = relevances(
-            self.network.weights[0], encoding and encoding.column_of_input
-        )
+    def _adapt(self, factors):
+        """Scale each input."""
         self.choice = replace(self.choice, factors=factors)
         standardizer = self._rows.standardizer.stretched(factors)
         self._rows = self._rows.with_inputs(standardizer=standardizer)
