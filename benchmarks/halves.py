@@ -26,7 +26,7 @@ SETTINGS = {
     "alpha=3": {"alpha": 3.0},
     "as good within 0.3 standard errors": {"SELECT_WITHIN_SE": 0.3},
     "as good within 0.7": {"SELECT_WITHIN_SE": 0.7},
-    "one third held out below 300 rows, too": {"THIRDS_ROWS": 100},
+    "one third held out below 500 rows, too": {"THIRDS_ROWS": 100},
     "6 epochs an alpha": {"EPOCHS": 6},
     "14 epochs an alpha": {"EPOCHS": 14},
     "no share of the first weights": {"PERTURBATION": 0.0},

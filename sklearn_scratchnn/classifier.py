@@ -314,7 +314,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     of positive weight: copies of rows, and weights, change none of these.
 
     ``alpha="auto"`` holds some of the distinct rows out (stratified): a third for
-    "lbfgs" and "gauss_newton", below 300 rows each third in turn, else a fifth; below
+    "lbfgs" and "gauss_newton", below 500 rows each third in turn, else a fifth; below
     100 rows each tenth in turn. A row of weight k, or k equal rows, are divided where k
     is the number of parts, 3, 5 or 10, or more. "lbfgs" and
     "gauss_newton" train on the others along a path of falling alphas, 30 to 0.03, and

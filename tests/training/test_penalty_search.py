@@ -162,7 +162,7 @@ def test_weights_count_as_rows():
 
 
 @pytest.mark.parametrize("solver", [ON_PATH, IN_BATCHES], ids=["path", "batches"])
-@pytest.mark.parametrize("n", [60, 150, 330], ids=["tenths", "thirds", "split"])
+@pytest.mark.parametrize("n", [60, 150, 530], ids=["tenths", "thirds", "split"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
     k = np.random.RandomState(2).randint(1, 6, n) if weighted else np.ones(n)
@@ -177,7 +177,7 @@ def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
     expected = np.average(losses, axis=1, weights=np.concatenate(weights))
     assert_allclose(search.choice.table["validation_loss"], expected, rtol=1e-8)
     thirds = 3 if solver is ON_PATH else 1
-    assert len(search._parts) == {60: 10, 150: thirds, 330: 1}[n]
+    assert len(search._parts) == {60: 10, 150: thirds, 530: 1}[n]
 
 
 @pytest.mark.parametrize("noise", [0.1, 0.3, 0.6])
@@ -244,7 +244,7 @@ def test_a_candidate_counts_once_all_its_parts_are_there():
     assert len(candidates.tried[0].losses) == 10
 
 
-@pytest.mark.parametrize("data", [noise(330), moons(330)])
+@pytest.mark.parametrize("data", [noise(530), moons(530)])
 def test_the_parameters_are_those_of_the_chosen_alpha(data):
     search = searched(*data)
     (trained,) = ends(search)
@@ -291,7 +291,7 @@ def test_what_an_alpha_starts_from():
             reached.append(objective.theta.copy())
             return outcome
 
-    search = searched(*moons(300, 0.1), Watched(10, 1000, 1e-4))
+    search = searched(*moons(530, 0.1), Watched(10, 1000, 1e-4))
     assert len(starts) == len(search.choice.table["alpha"])
     assert_array_equal(starts[0], search.first)
     for end, start in zip(reached, starts[1:]):

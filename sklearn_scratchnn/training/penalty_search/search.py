@@ -20,7 +20,7 @@ from .short_runs import ALPHAS as SHORT_ALPHAS
 from .short_runs import outward, rows_of_short_runs, short_runs
 
 FEW_ROWS, TENTHS = 100, 10
-THIRDS_ROWS = 300
+THIRDS_ROWS = 500
 ALIKE = 0.5  # of the largest relevance: columns above it need no penalty of their own
 ALPHA = 1.0  # where no row can be held out
 
