@@ -316,12 +316,12 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     ``alpha="auto"`` holds some of the distinct rows out (stratified): a third for
     "lbfgs" and "gauss_newton", below 500 rows each third in turn, else a fifth; below
     100 rows each tenth in turn. A row of weight k, or k equal rows, are divided where k
-    is the number of parts, 3, 5 or 10, or more. "lbfgs" and
-    "gauss_newton" train on the others along a path of falling alphas, 30 to 0.03, and
-    go on with all rows. The other solvers make short trainings with alphas from 100 to
-    0.3, from 10 outward, and begin anew; where a temperature is wanted, all but the
-    last sixth of the epochs leave the held-out rows out, to find it on them. Of the
-    alphas that are as good as the best within a standard error of the held-out loss the
+    is the number of parts, 3, 5 or 10, or more. "lbfgs" and "gauss_newton" train on the
+    others along a path of falling alphas, 30 to 0.03, and go on with all rows. The
+    other solvers make short trainings with alphas from 100 to 0.3, from 10 outward, and
+    begin anew; where a temperature is wanted, all but the last sixth of the epochs
+    leave the held-out rows out, to find it on them. Of the alphas that are as good as
+    the best within 0.7 standard errors of the held-out loss (1 below 100 rows) the
     largest is taken, but one above 10 and above a ninth of the rows only where all are.
     ``X_val``, or the rows of early stopping, stand in for held-out rows where there are
     some. `fit` with a warm start chooses nothing, and goes on with the alpha,

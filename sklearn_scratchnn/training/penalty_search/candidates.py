@@ -6,8 +6,6 @@ import numpy as np
 
 from .temperature import best_temperature
 
-SELECT_WITHIN_SE = 1.0
-
 
 class Candidate(NamedTuple):
     """What an alpha came to: losses of all held-out rows, their mean, a temperature."""
@@ -32,9 +30,11 @@ class Candidates:
         temperature can mend later need not decide now (Berta, Holzmueller, Jordan and
         Bach, 2025).
     tie_limit : float, default=inf
-        Of the alphas that are worse than the best by no more than `SELECT_WITHIN_SE`
-        standard errors of the paired difference, the largest up to this limit is taken
-        (Breiman et al., 1984, sec. 3.4.3), or the smallest where all are above it.
+        Of the alphas that are as good, the largest up to this limit is taken, or the
+        smallest where all are above it.
+    within_se : float, default=1.0
+        As good is an alpha that is worse than the best by no more than so many standard
+        errors of the paired difference (Breiman et al., 1984, sec. 3.4.3).
 
     Attributes
     ----------
@@ -42,9 +42,12 @@ class Candidates:
         In the order in which they were finished.
     """
 
-    def __init__(self, loss, n_parts=1, calibrated=False, tie_limit=np.inf):
+    def __init__(
+        self, loss, n_parts=1, calibrated=False, tie_limit=np.inf, within_se=1.0
+    ):
         self.loss, self.n_parts = loss, n_parts
         self.calibrated, self.tie_limit = calibrated, tie_limit
+        self.within_se = within_se
         self.tried, self._parts, self._weights = [], {}, None
 
     def add(self, alpha, part):
@@ -82,7 +85,7 @@ class Candidates:
         as_good = [
             tried
             for tried in self.tried
-            if self._standard_errors(tried, best) <= SELECT_WITHIN_SE
+            if self._standard_errors(tried, best) <= self.within_se
         ]
         as_good.sort(key=lambda tried: tried.alpha)
         below = [tried for tried in as_good if tried.alpha <= self.tie_limit]

@@ -21,6 +21,7 @@ from .short_runs import outward, rows_of_short_runs, short_runs
 
 FEW_ROWS, TENTHS = 100, 10
 THIRDS_ROWS = 500
+SELECT_WITHIN_SE, FEW_WITHIN_SE = 0.7, 1.0
 ALIKE = 0.5  # of the largest relevance: columns above it need no penalty of their own
 ALPHA = 1.0  # where no row can be held out
 
@@ -153,6 +154,7 @@ class PenaltySearch:
             len(self._parts),
             self.settings.calibrate,
             tie_limit(self._rows.total_weight),
+            FEW_WITHIN_SE if len(self._parts) == TENTHS else SELECT_WITHIN_SE,
         )
         trained = {}
         try:
