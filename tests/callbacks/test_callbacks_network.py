@@ -276,7 +276,7 @@ RESUMED = {
     "lbfgs, in halves": {"dtype": "float32"},
     "lbfgs, bins": {"numeric_encoding": "piecewise", "n_bins": 4},
     "adam, bins": {"numeric_encoding": "piecewise", "n_bins": 4},
-    "lbfgs, a chosen alpha": {"alpha": "auto", "calibrate": True, "tol": 1e-8},
+    "lbfgs, a chosen alpha": {"alpha": "auto", "calibrate": True},
     "adam, a chosen alpha": {"alpha": "auto", "calibrate": True},
 }
 

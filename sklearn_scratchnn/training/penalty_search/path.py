@@ -82,7 +82,7 @@ def walk(network, sample, settings, alphas, on_alpha):
         with blas_threads(objective):
             for i, alpha in enumerate(alphas):
                 if i:
-                    _part_units(objective, first)
+                    part_units(network.parameters, first)
                 objective.penalty = alpha / sample.total_weight
                 solver.run(objective, solver.init(objective), latest.on_epoch)
                 on_alpha(alpha)
@@ -112,11 +112,18 @@ class Latest:
         np.copyto(self.theta, self._kept)
 
 
-def _part_units(objective, first):
-    """Add a share of the first weights; where none are left, begin with these again."""
-    weights = objective.network.parameters.penalised
+def part_units(parameters, first):
+    """Add a share of the first weights; where none are left, begin with these again.
+
+    Parameters
+    ----------
+    parameters : ParameterVector
+        Changed.
+    first : ndarray of shape (n_parameters,)
+    """
+    weights = parameters.penalised
     before = first[: len(weights)]
     if np.dot(weights, weights) < COLLAPSED * np.dot(before, before):
-        np.copyto(objective.theta, first)
+        np.copyto(parameters.theta, first)
     else:
-        objective.theta += PERTURBATION * first
+        parameters.theta += PERTURBATION * first

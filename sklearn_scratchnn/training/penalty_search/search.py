@@ -14,7 +14,7 @@ import numpy as np
 
 from ..objective import Objective
 from .candidates import Candidates
-from .path import ALPHAS, alphas_for, tie_limit, walk
+from .path import ALPHAS, alphas_for, part_units, tie_limit, walk
 from .relevance import relevances
 from .short_runs import ALPHAS as SHORT_ALPHAS
 from .short_runs import outward, rows_of_short_runs, short_runs
@@ -96,6 +96,11 @@ class PenaltySearch:
             self.choice = Choice(ALPHA)
 
     @property
+    def _by_folds(self):
+        """Whether no part of a path was trained on nearly all rows."""
+        return self.on_path and len(self._parts) > 1
+
+    @property
     def part_is_trained_first(self):
         """Whether the training itself begins without the held-out rows."""
         return (
@@ -170,10 +175,20 @@ class PenaltySearch:
                     temperature=chosen.temperature,
                 )
                 np.copyto(theta, trained[chosen.alpha])
-        if self.on_path and len(self._parts) > 1:
-            down_to = [alpha for alpha in self._alphas if alpha >= chosen.alpha]
-            np.copyto(theta, self._first)
-            walk(self.network, self._rows, self.settings, down_to, lambda alpha: None)
+        if self._by_folds:
+            self._walk_all_rows()
+
+    def _walk_all_rows(self):
+        """Train with the alphas above the chosen one, and begin with that.
+
+        Its own training may then take more than the epochs of a path.
+        """
+        parameters = self.network.parameters
+        above = [alpha for alpha in self._alphas if alpha > self.choice.alpha]
+        np.copyto(parameters.theta, self._first)
+        walk(self.network, self._rows, self.settings, above, lambda alpha: None)
+        if above:
+            part_units(parameters, self._first)
 
     def _try_alphas(self, train, held_out, candidates, trained):
         network, smoothing = self.network, self.settings.label_smoothing
@@ -203,21 +218,25 @@ class PenaltySearch:
 
     def _search_adaptively(self):
         """Search again under penalties that follow from the network as it is."""
+        theta = self.network.parameters.theta
+        choice, start = self.choice, theta.copy()
+        if self._by_folds:
+            chosen = [choice.alpha]
+            walk(self.network, self._rows, self.settings, chosen, lambda alpha: None)
         encoding = self._rows.encoding
         factors = relevances(
             self.network.weights[0], encoding and encoding.column_of_input
         )
         if factors.min() > ALIKE * factors.max():
+            np.copyto(theta, start)
             return
-        theta = self.network.parameters.theta
-        choice, best = self.choice, theta.copy()
         self._adapt(factors)
         try:
             self._search()
         except KeyboardInterrupt:
             if self.choice.table is choice.table:  # none was tried to its end
                 self.choice = choice
-                np.copyto(theta, best)
+                np.copyto(theta, start)
             raise
 
     def _adapt(self, factors):
