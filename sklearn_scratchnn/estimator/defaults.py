@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ..training.optimizers import OPTIMIZERS
+from ..training.penalty_search.path import FEW_COLUMNS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
 MANY_ROWS = 2500  # from here on there is enough to learn for a wide network
@@ -91,6 +92,7 @@ def make_plan(
     n_parameters,
     *,
     hidden=None,
+    n_features=None,
     n_numeric=None,
     validated=False,
     incremental=False,
@@ -109,6 +111,8 @@ def make_plan(
         `NARROW` ones.
     hidden : tuple of int, default=None
         Units of each hidden layer; None where they follow from the rows.
+    n_features : int, default=None
+        Columns of X; None for many.
     n_numeric : int, default=None
         Columns of enough values to be cut into bins; None where none may.
     validated : bool, default=False
@@ -156,7 +160,7 @@ def make_plan(
     if solver == "adamw":
         alpha = 0.0
     binned = many and n_numeric is not None and n_numeric <= BINNED_FEATURES
-    epochs = 1 if incremental else auto_epochs(solver, n_samples, alpha, many)
+    epochs = auto_epochs(solver, n_samples, alpha, many, n_features)
     adapts = chosen("adaptive_penalty", few) and bool(params.standardize)
     return Plan(
         alpha=alpha,
@@ -169,7 +173,7 @@ def make_plan(
         encoding=chosen("numeric_encoding", "piecewise" if binned else "linear"),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule, many)),
         batch_size=batch_size,
-        max_iter=epochs if incremental else chosen("max_iter", epochs),
+        max_iter=1 if incremental else chosen("max_iter", epochs),
         tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
         planned=isinstance(params.max_iter, str) or schedule == "cosine",
@@ -216,13 +220,13 @@ def auto_alpha_of_stream(n_samples):
     return n_samples / 3000
 
 
-def auto_epochs(solver, n_samples, alpha, many=False):
+def auto_epochs(solver, n_samples, alpha, many=False, n_features=None):
     """Epochs; of a stochastic solver fewer, the more rows there are.
 
-    After a path of alphas, a training begins near its end.
+    After a path of alphas, a training begins near its end, if columns are many.
     """
     if solver == "lbfgs" and alpha is None:
-        return 20
+        return 60 if n_features is not None and n_features <= FEW_COLUMNS else 20
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
     least, rows = (15, 7.5e5) if many else (10, 5e5)

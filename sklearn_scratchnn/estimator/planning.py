@@ -86,6 +86,7 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
         sample.n_samples if incremental else sample.distinct().n_samples,
         n_parameters((sample.X.shape[1], *narrow, len(sample.classes))),
         hidden=hidden,
+        n_features=sample.X.shape[1],
         n_numeric=n_numeric,
         validated=held_out is not None,
         incremental=incremental,

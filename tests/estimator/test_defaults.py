@@ -296,20 +296,22 @@ def test_epochs_of_a_wide_network_are_all_made():
 
 
 @pytest.mark.parametrize(
-    ("params", "epochs"),
+    ("params", "n_features", "epochs"),
     [
-        ({"solver": "lbfgs", "alpha": 1.0}, 200),
-        ({"solver": "lbfgs"}, 20),
-        ({"solver": "gauss_newton"}, 200),
-        ({"solver": "gd"}, 1000),
+        ({"solver": "lbfgs", "alpha": 1.0}, 2, 200),
+        ({"solver": "lbfgs"}, 10, 60),
+        ({"solver": "lbfgs"}, 11, 20),
+        ({"solver": "gauss_newton"}, 2, 200),
+        ({"solver": "gd"}, 2, 1000),
     ],
 )
-def test_epochs_of_full_batches(params, epochs):
+def test_epochs_of_full_batches(params, n_features, epochs):
     """At most; after the path of alphas, L-BFGS has begun near its end."""
     model = ScratchMLPClassifier((2,), "tanh", **params)
-    assert make_plan(model, 150, 12).max_iter == epochs
+    assert make_plan(model, 150, 12, n_features=n_features).max_iter == epochs
     # On data that no network of two units fits, at a tolerance of nothing.
-    X, y = table(150)
+    X = np.random.RandomState(0).randn(150, n_features)
+    y = table(150)[1]
     model.set_params(tol=0.0, alpha=params.get("alpha", "auto")).fit(X, y)
     assert model.n_iter_ <= epochs
     if params["solver"] == "gd":

@@ -154,6 +154,21 @@ def test_no_alpha_is_larger_than_a_ninth_of_the_rows(weight, largest):
     assert alphas[-1] == ALPHAS[-1] <= 0.03
 
 
+@pytest.mark.parametrize(("n_columns", "epochs"), [(10, 20), (11, 10)])
+def test_an_alpha_gets_more_epochs_where_columns_are_few(n_columns, epochs):
+    limits = []
+
+    class Watched(LBFGS):
+        def run(self, objective, state, on_epoch, random_state=None):
+            limits.append(self.max_iter)
+            return super().run(objective, state, on_epoch, random_state)
+
+    rng = np.random.RandomState(0)
+    X, y = rng.randn(60, n_columns), rng.randint(2, size=60)
+    searched(X, y, Watched(500, 1000, 1e-4))
+    assert set(limits) == {epochs}
+
+
 def test_weights_count_as_rows():
     X, y = noise(120)
     assert searched(X, y).choice.table["alpha"][0] == 3.0

@@ -16,6 +16,7 @@ from ..threads import blas_threads
 
 ALPHAS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
 EPOCHS = 10
+FEW_COLUMNS = 10  # up to here a boundary bends more, and takes longer to be found
 LARGEST_PER_ROW = 1 / 9
 SAFE = 10.0
 PERTURBATION = 0.3
@@ -75,7 +76,8 @@ def walk(network, sample, settings, alphas, on_alpha):
         With the parameters of the latest epoch.
     """
     objective = Objective(network, sample, label_smoothing=settings.label_smoothing)
-    solver = replace(settings.solver, max_iter=EPOCHS)
+    epochs = 2 * EPOCHS if sample.X.shape[1] <= FEW_COLUMNS else EPOCHS
+    solver = replace(settings.solver, max_iter=epochs)
     first = objective.theta.copy()
     latest = Latest(objective.theta)
     try:
