@@ -321,7 +321,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     other solvers make short trainings with alphas from 100 to 0.3, from 10 outward, and
     begin anew; where a temperature is wanted, all but the last sixth of the epochs
     leave the held-out rows out, to find it on them. Of the alphas that are as good as
-    the best within 0.7 standard errors of the held-out loss (1 below 100 rows) the
+    the best within 0.7 standard errors of the held-out loss (1.5 below 100 rows) the
     largest is taken, but one above 10 and above a ninth of the rows only where all are.
     ``X_val``, or the rows of early stopping, stand in for held-out rows where there are
     some. `fit` with a warm start chooses nothing, and goes on with the alpha,

@@ -199,13 +199,13 @@ def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("n", [60, 150])
 def test_the_largest_alpha_that_is_as_good_is_chosen(noise, seed, n):
-    """Within one standard error below 100 rows, else within 0.7."""
+    """Within 1.5 standard errors below 100 rows, else within 0.7."""
     search = searched(*moons(n, noise, seed))
     losses = losses_by_hand(search)
     best = losses[losses.mean(axis=1).argmin()]
     excess = losses - best
     errors = excess.std(axis=1) / np.sqrt(losses.shape[1])
-    within = 1.0 if n < 100 else 0.7
+    within = 1.5 if n < 100 else 0.7
     as_good = search.choice.table["alpha"][excess.mean(axis=1) <= within * errors]
     low = as_good[as_good <= max(10, n / 9)]
     assert search.choice.alpha == (low.max() if len(low) else as_good.min())

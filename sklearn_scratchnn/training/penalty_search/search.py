@@ -21,7 +21,7 @@ from .short_runs import outward, rows_of_short_runs, short_runs
 
 FEW_ROWS, TENTHS = 100, 10
 THIRDS_ROWS = 500
-SELECT_WITHIN_SE, FEW_WITHIN_SE = 0.7, 1.0
+SELECT_WITHIN_SE, FEW_WITHIN_SE = 0.7, 1.5
 ALIKE = 0.5  # of the largest relevance: columns above it need no penalty of their own
 ALPHA = 1.0  # where no row can be held out
 
