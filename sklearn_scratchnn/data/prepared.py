@@ -116,18 +116,26 @@ def prepare(
     if standardize and scaling is not None:
         standardizer = Standardizer(*scaling)
     elif standardize:
-        # In the order of the distinct rows, sums are the same to the last digit for
-        # weights, for copies, and for any order of the rows. A large X, which may lie
-        # on a disk, is read from front to back.
-        sorts = isinstance(sample.X, np.ndarray) and sample.X.nbytes <= SORTED_BYTES
-        rows = sample.distinct() if sorts else sample
-        standardizer = Standardizer.from_rows(
-            rows.X,
-            rows.of_subset(rows.weights),
-            rows.subset,
-            robust=standardize == "robust",
-            encoding=sample.encoding,
-        )
+        robust = standardize == "robust"
+        standardizer = sample.found(("scale", robust), lambda: _scale(sample, robust))
         if factors is not None:
             standardizer = standardizer.stretched(factors)
     return PreparedData(sample, held_out).scaled_by(standardizer)
+
+
+def _scale(sample, robust):
+    """Return the standardizer of a sample's rows.
+
+    In the order of the distinct rows, sums are the same to the last digit for weights,
+    for copies, and for any order of the rows. A large X, which may lie on a disk, is
+    read from front to back.
+    """
+    sorts = isinstance(sample.X, np.ndarray) and sample.X.nbytes <= SORTED_BYTES
+    rows = sample.distinct() if sorts else sample
+    return Standardizer.from_rows(
+        rows.X,
+        rows.of_subset(rows.weights),
+        rows.subset,
+        robust=robust,
+        encoding=sample.encoding,
+    )

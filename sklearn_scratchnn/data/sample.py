@@ -9,6 +9,7 @@ import numpy as np
 from ..network.losses import Loss
 from .checks import check_weights
 from .distinct import distinct_rows, keys_of_sparse
+from .encoding import PiecewiseEncoding
 from .rows import DenseRows, SparseRows, Subset, Targets
 from .split import fold_weights, split_rows
 from .targets import class_factors, encode, find_classes
@@ -66,6 +67,7 @@ class Sample:
     encoding: object = None
     standardizer: object = None
     _sorted: tuple | None = field(default=None, init=False, repr=False, compare=False)
+    _found: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def n_samples(self):
@@ -207,8 +209,46 @@ class Sample:
             Over the same arrays; how the rows sort is not found again.
         """
         twin = copy.copy(self)
-        vars(twin).update(inputs)
+        vars(twin).update(inputs, _found={})
         return twin
+
+    def found(self, name, find):
+        """Return what was found of these rows, once for all trainings on them.
+
+        Parameters
+        ----------
+        name : hashable
+        find : callable
+            Called at the first time that the name is asked for.
+
+        Returns
+        -------
+        object
+            What ``find()`` returned.
+        """
+        if name not in self._found:
+            self._found[name] = find()
+        return self._found[name]
+
+    def in_bins(self, n_bins):
+        """Return the same rows with their numeric columns cut into bins.
+
+        Parameters
+        ----------
+        n_bins : int
+            As of `ScratchMLPClassifier`.
+
+        Returns
+        -------
+        Sample
+            With an encoding that follows from the rows and their weights.
+        """
+        return self.found(("bins", n_bins), lambda: self._cut(n_bins))
+
+    def _cut(self, n_bins):
+        weights = self.of_subset(self.weights)
+        encoding = PiecewiseEncoding.from_rows(self.X, weights, self.subset, n_bins)
+        return self.with_inputs(encoding=encoding)
 
     def _sums(self, weights, order, first):
         """Return the weights of distinct rows; None where all are one row of many."""

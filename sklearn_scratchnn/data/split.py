@@ -2,10 +2,12 @@
 
 import math
 import warnings
+from threading import Lock
 
 import numpy as np
 
 WHOLE = 1e-9  # a weight of n, less what rounding took, is n rows
+_FILTERS = Lock()  # warnings' filters belong to the process: one thread at a time
 
 
 def fold_weights(weights, strata, n_folds, random_state):
@@ -42,7 +44,7 @@ def fold_weights(weights, strata, n_folds, random_state):
         return
     drawn = folds(n_folds, shuffle=True, random_state=random_state)
     classes = np.zeros(len(light), int) if strata is None else strata[light]
-    with warnings.catch_warnings():  # of classes of fewer rows than folds
+    with _FILTERS, warnings.catch_warnings():  # of classes of fewer rows than folds
         warnings.simplefilter("ignore", UserWarning)
         parts = [part for _, part in drawn.split(classes, classes)]
     for part in parts:

@@ -14,7 +14,7 @@ from .fitting import Fit
 from .persistence import PersistenceMixin
 from .planning import FittedLayers
 from .prediction import PredictionMixin, encoding_of
-from .reading import read, read_part
+from .reading import check_same_shape, read, read_part
 
 
 class NetworkEstimator(
@@ -38,12 +38,22 @@ class NetworkEstimator(
 
     def _fit(self, X, y, sample_weight, X_val, y_val, sample_weight_val):
         """Fit to all the rows; see `ScratchMLPClassifier.fit`."""
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self, "coefs_"):
             resumed = self._take_state("resume")
             warm = self.warm_start and hasattr(self, "coefs_")
             sample, held_out = read(
-                self, X, y, sample_weight, X_val, y_val, sample_weight_val, warm
+                self,
+                X,
+                y,
+                sample_weight,
+                X_val,
+                y_val,
+                sample_weight_val,
+                fitted=warm,
+                class_weight=getattr(self, "class_weight", None),
             )
+            if warm:
+                check_same_shape(self)
             start = self._fitted_layers() if warm else None
             random_state = check_random_state(self.random_state)
             if resumed:
@@ -64,7 +74,7 @@ class NetworkEstimator(
     def _partial_fit(self, X, y, sample_weight, classes):
         """Make one epoch over the rows; see `ScratchMLPClassifier.partial_fit`."""
         self._check_one_epoch_is_enough()
-        with _unchanged_on_error(self):
+        with unchanged_on_error(self, "coefs_"):
             state = self._take_state("partial_fit")
             start = self._fitted_layers() if hasattr(self, "coefs_") else None
             sample = read_part(self, X, y, sample_weight, classes)
@@ -175,17 +185,23 @@ def _random_state_unchanged_on_error(random_state):
 
 
 @contextmanager
-def _unchanged_on_error(estimator):
+def unchanged_on_error(estimator, result):
     """Put the attributes back as they were if an error ends the block.
 
     An interruption of the training itself leaves the best parameters so far.
+
+    Parameters
+    ----------
+    estimator : estimator
+    result : str
+        The attribute that a training sets.
     """
     before = vars(estimator).copy()
     try:
         yield
     except BaseException as error:
-        coefs = vars(estimator).get("coefs_")
-        trained = coefs is not None and coefs is not before.get("coefs_")
+        now = vars(estimator).get(result)
+        trained = now is not None and now is not before.get(result)
         if isinstance(error, KeyboardInterrupt) and trained:
             raise
         # What scikit-learn's callbacks put there, their tear-down still needs.

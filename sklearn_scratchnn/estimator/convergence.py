@@ -23,19 +23,35 @@ NO_SCORE = (
 UNSCALED = "First of all, let the inputs be standardized (standardize='robust')."
 
 
-def warn_of_convergence(run, fit):
-    """Warn with `ConvergenceWarning` where the result is not to be trusted.
+def doubts_of(run, fit):
+    """Return why the result is not to be trusted, and what would help.
 
     Parameters
     ----------
     run : TrainingRun
         After its end.
     fit : Fit
+
+    Returns
+    -------
+    str
+        Empty where it is.
     """
     with np.errstate(all="ignore"):
         message, scale_helps = _message(run, fit)
     if scale_helps and not fit.estimator.standardize:
         message = f"{message} {UNSCALED}"
+    return message
+
+
+def warn_of_convergence(message):
+    """Warn with `ConvergenceWarning`, if there is anything to say.
+
+    Parameters
+    ----------
+    message : str
+        From `doubts_of`.
+    """
     if message:
         warn_caller(message, ConvergenceWarning)
 

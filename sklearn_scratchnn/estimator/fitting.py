@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..data.encoding import PiecewiseEncoding
 from ..data.prepared import prepare
 from ..network.network import make_network
 from ..network.parameters import initialize
@@ -10,7 +9,7 @@ from ..training.fit_network import fit_network
 from ..training.state import TrainingState
 from .architecture import n_parameters
 from .attributes import FittedAttributes
-from .convergence import warn_of_convergence
+from .convergence import doubts_of, warn_of_convergence
 from .parameter_checks import check_gauss_newton
 from .planning import resolve_plan
 from .resuming import LiveTraining, fingerprint_of, settings_of, take_up
@@ -111,17 +110,12 @@ class Fit:
                     f"{name}.toarray()."
                 )
         if self.start is not None:
-            encoding = self.start.encoding
+            sample = sample.with_inputs(encoding=self.start.encoding)
         else:
-            encoding = PiecewiseEncoding.from_rows(
-                sample.X,
-                sample.of_subset(sample.weights),
-                sample.subset,
-                self.estimator.n_bins,
-            )
+            sample = sample.in_bins(self.estimator.n_bins)
         if held_out is not None:
-            held_out = held_out.with_inputs(encoding=encoding)
-        return sample.with_inputs(encoding=encoding), held_out
+            held_out = held_out.with_inputs(encoding=sample.encoding)
+        return sample, held_out
 
     # Training ----------------------------------------------------------------------
 
@@ -165,7 +159,7 @@ class Fit:
     def expose(self, run):
         """Set the fitted attributes, and warn where they are not to be trusted."""
         vars(self.estimator).update(self.attributes.of(run, run.theta))
-        warn_of_convergence(run, self)
+        warn_of_convergence(doubts_of(run, self))
 
     def make_resumable(self, run):
         """Let a `Checkpoint` ask the estimator for the state of this training."""

@@ -10,7 +10,18 @@ from .architecture import activation_names, hidden_sizes
 from .caller import warn_caller
 
 
-def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, fitted):
+def read(
+    estimator,
+    X,
+    y,
+    sample_weight,
+    X_val,
+    y_val,
+    sample_weight_val,
+    *,
+    fitted,
+    class_weight=None,
+):
     """Return the rows to train on, and the caller's held-out rows or None.
 
     Parameters
@@ -19,7 +30,9 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, fitted
     X, y, sample_weight, X_val, y_val, sample_weight_val
         As of `fit`.
     fitted : bool
-        Whether training starts from the fitted layers, which the rows must suit.
+        Whether training goes on from what is fitted, which the rows must suit.
+    class_weight : dict, "balanced" or None, default=None
+        Factors on the weights.
 
     Returns
     -------
@@ -29,10 +42,9 @@ def read(estimator, X, y, sample_weight, X_val, y_val, sample_weight_val, fitted
     y, loss = estimator._read_y(y)
     if fitted:
         check_same_kind(loss, loss_with_link(estimator.out_activation_))
-    weight = getattr(estimator, "class_weight", None)
-    sample = make_sample(X, y, loss, None, sample_weight, weight)
+    sample = make_sample(X, y, loss, None, sample_weight, class_weight)
     if fitted:
-        check_same_shape(estimator, sample.classes)
+        check_same_classes(estimator, sample.classes)
     return sample, _read_held_out(estimator, sample, X_val, y_val, sample_weight_val)
 
 
@@ -78,7 +90,8 @@ def read_part(estimator, X, y, sample_weight, classes):
     X, y = check_X_y(estimator, X, y, reset=not hasattr(estimator, "coefs_"))
     y, loss = estimator._read_y(y)
     known = _known_classes(estimator, loss, y, classes)
-    check_same_shape(estimator, known)
+    if hasattr(estimator, "coefs_"):
+        check_same_shape(estimator)
     weight = getattr(estimator, "class_weight", None)
     return make_sample(X, y, loss, known, sample_weight, weight)
 
@@ -117,16 +130,18 @@ def check_same_kind(loss, known, name="y"):
         )
 
 
-def check_same_shape(estimator, classes):
-    """Raise ValueError where the fitted layers, if there are any, cannot go on."""
-    if not hasattr(estimator, "coefs_"):
-        return
+def check_same_classes(estimator, classes):
+    """Raise ValueError where the classes are not those of the fit before."""
     if not np.array_equal(classes, estimator.classes_):
         raise ValueError(
             "warm_start can only be used where `y` has the same classes as in the "
             f"previous call to fit. Previously got {estimator.classes_}, `y` has "
             f"{classes}."
         )
+
+
+def check_same_shape(estimator):
+    """Raise ValueError where the fitted layers are not those that are asked for."""
     sizes = hidden_sizes(estimator.hidden_layer_sizes)
     fitted = tuple(W.shape[1] for W in estimator.coefs_[:-1])
     sizes = fitted if sizes is None else sizes

@@ -243,6 +243,22 @@ class Loss(ABC):
             The same array; finite for every finite z.
         """
 
+    def logits_of_mean(self, logits, weights):
+        """Return the logits whose probabilities are the mean of several networks'.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (M, B, K)
+            A network's each; spent.
+        weights : ndarray of shape (M,)
+            Not negative, of sum 1.
+
+        Returns
+        -------
+        ndarray of shape (B, K)
+        """
+        raise NotImplementedError
+
     def decision(self, z):
         """Return the logits as scikit-learn's ``decision_function`` has them.
 
@@ -286,6 +302,12 @@ def over_outputs(ufunc, z, out):
     for column in columns[2:]:
         ufunc(reduced, column, out=reduced)
     return out
+
+
+def _log_of_mean(logarithms, weights):
+    """Return log sum_m w_m exp(l_m), of those of a positive weight."""
+    terms = [l + np.log(w, dtype=l.dtype) for l, w in zip(logarithms, weights) if w > 0]
+    return np.logaddexp.reduce(terms)
 
 
 def _entropy(p):
@@ -390,6 +412,10 @@ class SoftmaxCrossEntropy(Loss):
         z -= z.max(axis=1, keepdims=True)
         z -= np.log(np.sum(np.exp(z), axis=1, keepdims=True))
         return z
+
+    def logits_of_mean(self, logits, weights):
+        """Log p with p = sum_m w_m softmax(z_m)."""
+        return _log_of_mean([self.log_probabilities(z) for z in logits], weights)
 
     def decision(self, z):
         """For two classes the log-odds of the second."""
@@ -499,6 +525,12 @@ class LogisticCrossEntropy(Loss):
         np.negative(z, out=z)
         np.logaddexp(z, 0, out=z)
         return np.negative(z, out=z)
+
+    def logits_of_mean(self, logits, weights):
+        """Log p - log(1 - p) with p = sum_m w_m s(z_m), without 1 - p."""
+        absent = [self.log_probabilities(-z) for z in logits]
+        present = [self.log_probabilities(z) for z in logits]
+        return _log_of_mean(present, weights) - _log_of_mean(absent, weights)
 
     def output_seed(self, k, of):
         """Logit: e_k. Probability: p_k (1 - p_k) e_k."""

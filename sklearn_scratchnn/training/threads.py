@@ -1,13 +1,14 @@
 """How many BLAS threads the products of a training repay."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
-from threading import current_thread, main_thread
+from threading import Lock, current_thread, main_thread
 
 from threadpoolctl import ThreadpoolController
 
 MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fast
+_HELD, _HOLDERS = Lock(), []
 
 
 @cache
@@ -32,3 +33,22 @@ def blas_threads(objective):
     if all(library.num_threads == 1 for library in blas.lib_controllers):
         return nullcontext()
     return blas.limit(limits=1)
+
+
+@contextmanager
+def one_blas_thread():
+    """Hold all BLAS libraries at one thread while trainings run side by side.
+
+    The number belongs to the whole process. Of several holders, in any threads, the
+    first sets it and the last gives back what the first found.
+    """
+    with _HELD:
+        limit = _blas().limit(limits=1) if not _HOLDERS else _HOLDERS[0]
+        _HOLDERS.append(limit)
+    try:
+        yield
+    finally:
+        with _HELD:
+            if len(_HOLDERS) == 1:
+                limit.restore_original_limits()
+            _HOLDERS.pop()
