@@ -4,12 +4,23 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..classifier import ScratchMLPClassifier
+from ..ensemble import ScratchMLPEnsembleClassifier
 from ..estimator.prediction import encoding_of
 from .onnx_graph import ONNX_ACTIVATIONS, ONNX_LINKS, Graph, Tensor
 
+_OPTIONS = {
+    "zipmap": [True, False, "columns"],
+    "output_class_labels": [False, True],
+    "nocl": [True, False],
+    "raw_scores": [True, False],
+}
+
 
 def register_onnx() -> None:
-    """Teach skl2onnx to convert `ScratchMLPClassifier`, alone or in a pipeline.
+    """Teach skl2onnx to convert the networks of this package, also in a pipeline.
+
+    These are `ScratchMLPClassifier` and `ScratchMLPEnsembleClassifier`, which is one
+    graph too.
 
     Call it once a process, before ``skl2onnx.to_onnx`` or ``convert_sklearn``; more
     calls change nothing. The graph has two outputs, as of every classifier there:
@@ -52,18 +63,13 @@ def register_onnx() -> None:
         raise ImportError(
             "register_onnx needs skl2onnx: pip install 'sklearn-scratchnn[deploy]'."
         ) from error
-    update_registered_converter(
-        ScratchMLPClassifier,
-        "ScratchnnMLPClassifier",
-        _set_output_types,
-        _convert,
-        options={
-            "zipmap": [True, False, "columns"],
-            "output_class_labels": [False, True],
-            "nocl": [True, False],
-            "raw_scores": [True, False],
-        },
-    )
+    for cls, alias in (
+        (ScratchMLPClassifier, "ScratchnnMLPClassifier"),
+        (ScratchMLPEnsembleClassifier, "ScratchnnMLPEnsembleClassifier"),
+    ):
+        update_registered_converter(
+            cls, alias, _set_output_types, _convert, options=_OPTIONS
+        )
 
 
 def _set_output_types(operator):
@@ -91,8 +97,12 @@ def _onnx_labels(model, scope):
 def _convert(scope, operator, container):
     """Add the network's nodes between an operator's inputs and its two outputs."""
     model, graph = operator.raw_operator, Graph(scope, container)
-    logits = _logits(graph, operator.inputs, model)
     link = ONNX_LINKS[model.out_activation_]
+    members = getattr(model, "estimators_", [model])
+    logits = [_logits(graph, operator.inputs, member) for member in members]
+    if len(members) > 1:
+        logits = [link.logits_of_mean(logits, model.member_weights_)]
+    (logits,) = logits
     classes = _onnx_labels(model, scope)
     labels = link.labels(logits, graph, classes)
     raw_scores = scope.get_options(model, {"raw_scores": False})["raw_scores"]

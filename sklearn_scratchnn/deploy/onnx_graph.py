@@ -119,8 +119,23 @@ ONNX_ACTIVATIONS = {
 }
 
 
+def _log_of_mean(logarithms, weights):
+    """Log sum_m w_m exp(l_m)."""
+    terms = [l + np.log(w) for l, w in zip(logarithms, weights) if w > 0]
+    if len(terms) == 1:
+        return terms[0]
+    largest = terms[0].node("Max", *terms[1:])
+    total = (terms[0] - largest).node("Exp")
+    for term in terms[1:]:
+        total = total + (term - largest).node("Exp")
+    return largest + total.node("Log")
+
+
 class _SoftmaxLink:
     """One label a row."""
+
+    def logits_of_mean(self, logits, weights):
+        return _log_of_mean([z.node("LogSoftmax", axis=1) for z in logits], weights)
 
     def shape_of_labels(self, n_rows, n_outputs):
         return [n_rows]
@@ -141,6 +156,11 @@ class _SoftmaxLink:
 
 class _LogisticLink:
     """Several labels a row."""
+
+    def logits_of_mean(self, logits, weights):
+        present = [_softplus(z.node("Neg")).node("Neg") for z in logits]
+        absent = [_softplus(z).node("Neg") for z in logits]
+        return _log_of_mean(present, weights) - _log_of_mean(absent, weights)
 
     def shape_of_labels(self, n_rows, n_outputs):
         return [n_rows, n_outputs]

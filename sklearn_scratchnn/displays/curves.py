@@ -51,6 +51,29 @@ def history_of(estimator):
     return history
 
 
+def members_of(history):
+    """Return the history of each member of an ensemble, by its label.
+
+    Parameters
+    ----------
+    history : dict of ndarray
+        Of an ensemble, with "member"; or of one network.
+
+    Returns
+    -------
+    dict of dict of ndarray
+        Of one network under an empty label.
+    """
+    if "member" not in history:
+        return {"": history}
+    numbers = history["member"]
+    columns = {name: values for name, values in history.items() if name != "member"}
+    return {
+        f"member {i}": {name: v[numbers == i] for name, v in columns.items()}
+        for i in np.unique(numbers)
+    }
+
+
 def group_runs(logs, search=None):
     """Return a dict of groups of runs, each under its ``(group, part)``.
 

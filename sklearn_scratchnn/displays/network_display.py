@@ -158,10 +158,15 @@ class NetworkDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            If names or ``image_shape`` do not fit the network, X has another number of
-            features, or ``kind`` is none of those above.
+            If it is not one network, names or ``image_shape`` do not fit it, X has
+            another number of features, or ``kind`` is none of those above.
         """
         network = inner_estimator(estimator)
+        if not hasattr(network, "coefs_"):
+            raise ValueError(
+                f"{type(network).__name__} is not one network; of an ensemble, give "
+                "one of its estimators_."
+            )
         coefs = list(network.coefs_)
         n_features, n_outputs = coefs[0].shape[0], coefs[-1].shape[1]
         if X is not None:

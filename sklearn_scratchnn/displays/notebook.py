@@ -78,6 +78,28 @@ class NotebookMixin:
         return table
 
 
+class EnsembleNotebookMixin(NotebookMixin):
+    """Shows the members of an ensemble side by side, once there are any.
+
+    A mixin for an estimator with ``estimators_``, networks that are shown by
+    `NotebookMixin`.
+    """
+
+    def _sk_visual_block_(self):
+        """Return scikit-learn's box around those of the members."""
+        members = getattr(self, "estimators_", None)
+        if members is None:
+            return visual_block_class()(
+                "single", self, names=type(self).__name__, name_details=str(self)
+            )
+        names = [f"member {i}" for i in range(len(members))]
+        return visual_block_class()("parallel", members, names=names)
+
+    def _get_params_html(self, *args, **kwargs):
+        """Return scikit-learn's own table."""
+        return super(NotebookMixin, self)._get_params_html(*args, **kwargs)
+
+
 def _unlinked(html):
     """Return a table of parameters without the links to `NOWHERE`."""
     return re.sub(rf'\s(rel="\w*"\s+target="\w*"\s+)?href="{NOWHERE}[^"]*"', "", html)

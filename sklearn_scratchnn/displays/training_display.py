@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from .curves import group_runs, history_of, positions, stack
+from .curves import group_runs, history_of, members_of, positions, stack
 from .figures import axes_or_new, inner_estimator
 
 if TYPE_CHECKING:
@@ -92,8 +92,9 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `ScratchMLPClassifier` or ``MLPClassifier``; or a pipeline that
-            ends with one, or a search whose best estimator is one.
+            A fitted `ScratchMLPClassifier` or ``MLPClassifier``; an ensemble, of which
+            each member has its curves; or a pipeline that ends with one of these, or a
+            search whose best estimator is one.
         column : str, default=None
             A column of ``history_``: "loss", "validation_score", "learning_rate" (per
             update) or "gradient_norm". "loss" draws the training loss, penalty
@@ -124,8 +125,12 @@ class TrainingCurveDisplay:
         ValueError
             If it keeps no history, or the history has no such column.
         """
-        history = history_of(inner_estimator(estimator))
-        return cls._from_groups({(name or "", ""): [history]}, column, x).plot(
+        members = members_of(history_of(inner_estimator(estimator)))
+        groups = {
+            (", ".join(filter(None, (name, member))), ""): [history]
+            for member, history in members.items()
+        }
+        return cls._from_groups(groups, column, x).plot(
             ax, log_scale=log_scale, negate_score=negate_score, line_kw=line_kw
         )
 

@@ -37,6 +37,8 @@ class Fit:
         Whether this is `partial_fit`.
     callbacks : CallbackObserver, default=None
         None where there are none.
+    observers : sequence of Observer, default=()
+        Asked before the callbacks.
     """
 
     def __init__(
@@ -50,9 +52,11 @@ class Fit:
         state=None,
         incremental=False,
         callbacks=None,
+        observers=(),
     ):
         self.estimator, self.incremental, self.start = estimator, incremental, start
         self.random_state, self.callbacks = random_state, callbacks
+        self.observers = (*observers, callbacks) if callbacks else observers
         self.given_state, self._data_print = state, None
         self._begin = random_state.get_state(legacy=False) if callbacks else None
 
@@ -141,7 +145,7 @@ class Fit:
             start=self.network.parameters,
             state=self.state,
             random_state=self.random_state,
-            observers=(self.callbacks,) if self.callbacks else (),
+            observers=self.observers,
             score=score,
             start_is_candidate=self.start is not None,
             first_epoch=earlier,

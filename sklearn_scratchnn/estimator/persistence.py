@@ -54,7 +54,8 @@ class PersistenceMixin:
         for name, column in CURVES.items():
             if name in state and state[name] is history.get(column):
                 del state[name]
-        if "epoch" in history and np.array_equal(history["epoch"], _numbers(history)):
+        numbered = "coefs_" in state and "epoch" in history
+        if numbered and np.array_equal(history["epoch"], _numbers(history)):
             state["history_"] = {c: a for c, a in history.items() if c != "epoch"}
         return state
 
@@ -72,7 +73,6 @@ class PersistenceMixin:
         state = {name: p.default for name, p in parameters.items()} | state
         if "coefs_" in state:
             state = LINEAR | state
-        if "history_" in state:
             history = state["history_"]
             if "epoch" not in history:
                 history = state["history_"] = {"epoch": _numbers(history), **history}

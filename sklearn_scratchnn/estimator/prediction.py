@@ -175,7 +175,10 @@ class PredictionMixin:
 
     def _predictor(self, X):
         check_is_fitted(self)
-        X = check_X(self, X)
+        return self._predictor_of(check_X(self, X))
+
+    def _predictor_of(self, X):
+        """Return the predictor for rows that were checked."""
         return Predictor(
             self.coefs_,
             self.intercepts_,

@@ -65,6 +65,8 @@ class Observer(ABC):
     ----------
     carried : tuple of str
         The attributes that a training which is resumed needs back.
+    asks_for_state : bool
+        Whether it may ask the run for its state, which then keeps what that needs.
 
     Examples
     --------
@@ -78,6 +80,7 @@ class Observer(ABC):
     """
 
     carried: tuple[str, ...] = ()
+    asks_for_state = True
 
     @abstractmethod
     def on_epoch(self, epoch, run):

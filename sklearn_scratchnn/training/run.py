@@ -112,7 +112,7 @@ class TrainingRun:
         plateau = None if patience is None else PlateauStop(*patience)
         self._progress = Progress(verbose, plateau) if verbose else None
         self.best = BestScore(self.theta) if held_out is not None else None
-        self._resumable = len(observers) > 0
+        self._resumable = any(observer.asks_for_state for observer in observers)
         asked = (
             held_out,
             self._recorder,

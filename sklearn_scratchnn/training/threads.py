@@ -8,7 +8,8 @@ from threading import Lock, current_thread, main_thread
 from threadpoolctl import ThreadpoolController
 
 MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fast
-_HELD, _HOLDERS = Lock(), []
+_HELD = Lock()
+_HOLDERS: list = []
 
 
 @cache

@@ -45,6 +45,7 @@ ROOMS = {
         "settings",
         "planning resuming",
         "fitting",
+        "members",
         "base",
     ],
     "displays": [
@@ -54,7 +55,7 @@ ROOMS = {
     ],
     "callbacks": ["base", "checkpoint early_stopping validation_monitor"],
     "deploy": ["onnx_graph skops", "onnx"],
-    "public": ["classifier plotting", "__init__"],
+    "public": ["classifier plotting", "ensemble", "__init__"],
 }
 KNOWS = {
     "ground": [],

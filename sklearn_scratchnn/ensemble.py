@@ -1,0 +1,478 @@
+"""`ScratchMLPEnsembleClassifier`: the mean of a few unlike networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import xlogy
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from ._compat import CallbackSupportMixin, Interval, StrOptions
+from ._typing import Integral, Rows
+from .classifier import ScratchMLPClassifier
+from .data.checks import check_X
+from .displays.notebook import EnsembleNotebookMixin
+from .estimator.base import unchanged_on_error
+from .estimator.callback_observer import ensemble_observer
+from .estimator.caller import warn_caller
+from .estimator.members import (
+    Halt,
+    MemberFit,
+    automatic_encodings,
+    check_encodings,
+    history_of,
+    make_members,
+    seeds_of,
+    share,
+    train_all,
+    weights_of,
+)
+from .estimator.persistence import PersistenceMixin
+from .estimator.reading import read
+from .network.losses import Loss, loss_with_link
+
+if TYPE_CHECKING:
+    from ._typing import fit_context as _fit_context
+    from ._typing import with_callbacks
+else:
+    from ._compat import _fit_context, with_callbacks
+
+
+class ScratchMLPEnsembleClassifier(
+    EnsembleNotebookMixin,
+    CallbackSupportMixin,
+    PersistenceMixin,
+    ClassifierMixin,
+    BaseEstimator,
+):
+    """The mean of the probabilities of a few networks that differ.
+
+    Networks that differ are wrong in different places, so the mean of their
+    probabilities is wrong less often, and how far they are apart says where it may be
+    [1]_, [2]_. The members differ in their random state, which draws the first weights
+    and the rows that the penalty is chosen on, and in how they read a numeric column.
+    All see all rows: a mean over rows drawn with replacement would make weights and
+    copies of a row two things.
+
+    Parameters
+    ----------
+    estimator : ScratchMLPClassifier, default=None
+        The network that the members are clones of; None for one at its defaults.
+        ``set_params(estimator__alpha=1.0)``, and so a search over
+        ``estimator__alpha``, puts such a one in place of None.
+
+    n_estimators : int, default=4
+        Members.
+
+    encodings : "auto" or sequence of str, default="auto"
+        ``numeric_encoding`` of the members, taken in turn; it wins over the
+        estimator's own. "auto" leaves that of an estimator that names one. Else the
+        first member is as the single network is, and below 2,500 distinct rows of a
+        dense X the others are "piecewise" and "auto" by turns.
+
+    n_jobs : int, default=None
+        Members that are trained at the same time, in threads, as of joblib. It changes
+        no digit of the result: BLAS is held at one thread while members are trained,
+        also where this is None, which is one member after the other.
+
+    random_state : int, RandomState instance or None, default=None
+        The first member takes it as it is, the others take numbers drawn from it, in
+        place of the estimator's own.
+
+    verbose : bool or int, default=False
+        Whether to print a line when a member is trained.
+
+    warm_start : bool, default=False
+        Whether `fit` keeps the members that there are, and adds those that
+        ``n_estimators`` asks for besides.
+
+    Attributes
+    ----------
+    estimators_ : list of ScratchMLPClassifier
+        The members, fitted.
+
+    member_weights_ : ndarray of shape (n_estimators,)
+        The weight of each member in the mean, of sum 1: all alike, but 0 for one whose
+        held-out loss, that which its penalty was chosen by, is more than twice the
+        best's.
+
+    classes_ : ndarray of shape (n_outputs,)
+        Class labels; for several labels a row, the numbers of the columns of y.
+
+    n_outputs_ : int
+        One for each class or label.
+
+    out_activation_ : {"softmax", "logistic"}
+
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        The mean of the members', weighted.
+
+    history_ : dict of ndarray
+        The histories of all members in one table: "member", counted from 0, and the
+        columns of `ScratchMLPClassifier.history_` that all have.
+
+    n_features_in_ : int
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names.
+
+    See Also
+    --------
+    ScratchMLPClassifier : One network.
+
+    Notes
+    -----
+    The first member equals the single network of the same ``random_state``: to the bit
+    where BLAS has one thread, else to rounding.
+
+    References
+    ----------
+    .. [1] Lars Kai Hansen, Peter Salamon (1990). Neural Network Ensembles.
+    .. [2] Balaji Lakshminarayanan, Alexander Pritzel, Charles Blundell (2017). Simple
+       and Scalable Predictive Uncertainty Estimation using Deep Ensembles.
+    .. [3] Stefan Depeweg, Jose Miguel Hernandez-Lobato, Finale Doshi-Velez, Steffen
+       Udluft (2018). Decomposition of Uncertainty in Bayesian Deep Learning, eq. 5.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_moons
+    >>> from sklearn_scratchnn import ScratchMLPEnsembleClassifier
+    >>> X, y = make_moons(200, noise=0.2, random_state=0)
+    >>> model = ScratchMLPEnsembleClassifier(random_state=0).fit(X, y)
+    >>> model.predict(X[:3])
+    array([0, 1, 1])
+    >>> [member.bin_edges_ is not None for member in model.estimators_]
+    [False, True, False, True]
+    """
+
+    estimators_: list[ScratchMLPClassifier]
+    member_weights_: np.ndarray
+    classes_: np.ndarray
+    n_outputs_: int
+    out_activation_: str
+    feature_importances_: np.ndarray
+    history_: dict[str, np.ndarray]
+    n_features_in_: int
+    feature_names_in_: np.ndarray
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "estimator": [ScratchMLPClassifier, None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "encodings": [StrOptions({"auto"}), "array-like"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        estimator: ScratchMLPClassifier | None = None,
+        n_estimators: int = 4,
+        *,
+        encodings: Literal["auto"] | Sequence[str] = "auto",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+    ) -> None:
+        self.estimator = estimator
+        self.n_estimators = n_estimators
+        self.encodings = encodings
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+        self.warm_start = warm_start
+
+    def set_params(self, **params: Any) -> Self:
+        """Set parameters, also those of the members as ``estimator__alpha``.
+
+        Parameters
+        ----------
+        **params : dict
+            A name that begins with ``estimator__`` puts a `ScratchMLPClassifier` in
+            place of an ``estimator`` of None.
+
+        Returns
+        -------
+        self : ScratchMLPEnsembleClassifier
+        """
+        nested = any(name.startswith("estimator__") for name in params)
+        if nested and params.get("estimator", self.estimator) is None:
+            params = {**params, "estimator": ScratchMLPClassifier()}
+        super().set_params(**params)
+        return self
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Rows,
+        y: Rows,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Rows | None = None,
+        y_val: Rows | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the members to rows X and labels y.
+
+        An interruption leaves the members that are trained by then, and of one in
+        training the best parameters so far.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+        sample_weight : array-like of shape (n_samples,), default=None
+        X_val, y_val : as X and y, default=None
+            Held-out rows, the same ones for all members.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            All as in `ScratchMLPClassifier.fit`.
+
+        Returns
+        -------
+        self : ScratchMLPEnsembleClassifier
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or a parameter cannot be used. The text names it, and the
+            member where it is about one; the ensemble stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the result of a member is not to be trusted.
+        UserWarning
+            If a parameter is set that the solver does not read, or if a warm start has
+            no member to add.
+        """
+        template = self.estimator or ScratchMLPClassifier()
+        with unchanged_on_error(self, "estimators_"):
+            there = self._members_to_keep()
+            data = read(
+                self,
+                X,
+                y,
+                sample_weight,
+                X_val,
+                y_val,
+                sample_weight_val,
+                fitted=bool(there),
+                class_weight=template.class_weight,
+            )
+            sample = data[0]
+            encodings = check_encodings(self.encodings)
+            if encodings is None:
+                encodings = automatic_encodings(template.numeric_encoding, sample)
+            seeds = seeds_of(self.random_state, self.n_estimators)
+            new = make_members(template, encodings, seeds, len(there), self)
+            share(sample, template, new)
+            observer = ensemble_observer(self, X, y, sample_weight, len(new))
+            self._train(there, new, data, observer)
+        return self
+
+    def _members_to_keep(self) -> list[ScratchMLPClassifier]:
+        """Return the members that a warm start goes on with."""
+        if not (self.warm_start and hasattr(self, "estimators_")):
+            return []
+        there = self.estimators_
+        if self.n_estimators < len(there):
+            raise ValueError(
+                f"n_estimators={self.n_estimators} is less than the {len(there)} "
+                "members that there are, which warm_start=True keeps."
+            )
+        if self.n_estimators == len(there):
+            warn_caller(
+                "Warm-start fitting without increasing n_estimators does not fit new "
+                "members.",
+                UserWarning,
+            )
+        return there
+
+    def _train(self, there: list, new: list, data: tuple, observer: Any) -> None:
+        """Train the new members, and set the attributes that those trained give."""
+        fits, halt = [], Halt()
+        for number, member in enumerate(new, len(there)):
+            told = observer and observer.of_member(number - len(there))
+            fits.append(MemberFit(number, member, data, halt, told))
+        try:
+            train_all(fits, self.n_jobs, self.verbose)
+        except KeyboardInterrupt:
+            trained = [fit.expose() for fit in fits if fit.result is not None]
+            if trained:
+                self.__dict__.update(self._fitted_by([*there, *trained]))
+            raise
+        members = [*there, *(fit.expose() for fit in fits)]
+        self.__dict__.update(self._fitted_by(members))
+        if observer:
+            observer.end(self._fitted_by(members))
+
+    def _fitted_by(self, members: list[ScratchMLPClassifier]) -> dict[str, Any]:
+        """Return the fitted attributes of an ensemble of some fitted members."""
+        weights = weights_of(members)
+        importances = [member.feature_importances_ for member in members]
+        return {
+            "estimators_": members,
+            "member_weights_": weights,
+            "classes_": members[0].classes_,
+            "n_outputs_": members[0].n_outputs_,
+            "out_activation_": members[0].out_activation_,
+            "feature_importances_": weights @ importances,
+            "history_": history_of(members),
+        }
+
+    def _read_y(self, y: np.ndarray) -> tuple[np.ndarray, Loss]:
+        """As of one network."""
+        return ScratchMLPClassifier()._read_y(y)
+
+    # Answers -----------------------------------------------------------------------
+
+    def _logits_of_members(self, X: Rows) -> tuple[Loss, np.ndarray]:
+        """Return the members' loss, and their logits, (M, n_samples, K)."""
+        check_is_fitted(self)
+        X = check_X(self, X)
+        logits = [member._predictor_of(X).outputs() for member in self.estimators_]
+        return loss_with_link(self.out_activation_), np.stack(logits)
+
+    def _logits(self, X: Rows) -> tuple[Loss, np.ndarray]:
+        """Return the loss, and the logits of the mean, (n_samples, K)."""
+        loss, logits = self._logits_of_members(X)
+        with np.errstate(all="ignore"):
+            return loss, loss.logits_of_mean(logits, self.member_weights_)
+
+    def predict(self, X: Rows) -> np.ndarray:
+        """Predict the class of each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Of the largest mean probability; for several labels a row, 1 where it is
+            above one half.
+        """
+        loss, logits = self._logits(X)
+        return loss.decode(loss.decide(logits), self.classes_)
+
+    def predict_proba(self, X: Rows) -> np.ndarray:
+        """Return the mean of the members' probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_samples, n_outputs)
+            Weighted by ``member_weights_``.
+        """
+        loss, logits = self._logits(X)
+        return loss.probabilities(logits)
+
+    def predict_log_proba(self, X: Rows) -> np.ndarray:
+        """Return the logarithm of `predict_proba`, computed from the logits: finite.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_outputs)
+            Natural logarithms.
+        """
+        loss, logits = self._logits(X)
+        return loss.log_probabilities(logits)
+
+    def decision_function(self, X: Rows) -> np.ndarray:
+        """Return logits whose probabilities are `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        logits : ndarray of shape (n_samples, n_outputs), or (n_samples,)
+            For two classes one column, the log-odds of the second.
+        """
+        loss, logits = self._logits(X)
+        return loss.decision(logits)
+
+    def members_proba(self, X: Rows) -> np.ndarray:
+        """Return the probabilities of each member.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_members, n_samples, n_outputs)
+            Also of members of weight 0.
+        """
+        loss, logits = self._logits_of_members(X)
+        with np.errstate(all="ignore"):
+            return np.stack([loss.probabilities(z) for z in logits])
+
+    def doubt(
+        self,
+        X: Rows,
+        measure: Literal["mutual_information", "std"] = "mutual_information",
+    ) -> np.ndarray:
+        """Return how far the members are apart about each row.
+
+        It is large where training rows do not say what the answer is, and small where
+        all members agree, also where they agree that the classes are mixed.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        measure : {"mutual_information", "std"}, default="mutual_information"
+            "mutual_information" between the answer and the member: the entropy of the
+            mean less the mean of the entropies, in nats [3]_. "std" is the standard
+            deviation over the members of the probability of the predicted class, or
+            of each label.
+
+        Returns
+        -------
+        doubt : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            At least 0; with one member 0.
+
+        Raises
+        ------
+        ValueError
+            If ``measure`` is neither choice.
+        """
+        if not (isinstance(measure, str) and measure in ("mutual_information", "std")):
+            raise ValueError(
+                f"measure must be 'mutual_information' or 'std'; got {measure!r}."
+            )
+        p = self.members_proba(X).astype(np.float64)
+        if loss_with_link(self.out_activation_).outputs_are_columns:
+            p = np.stack([1 - p, p], axis=-1)  # each label's absence and presence
+        weights = self.member_weights_
+        mean = np.tensordot(weights, p, axes=1)
+        if measure == "std":
+            predicted = np.expand_dims(mean.argmax(axis=-1), -1)
+            apart = np.take_along_axis(p - mean, predicted[np.newaxis], axis=-1)
+            return np.sqrt(np.tensordot(weights, np.square(apart[..., 0]), axes=1))
+        entropies = -xlogy(p, p).sum(axis=-1)
+        information = -xlogy(mean, mean).sum(axis=-1)
+        information -= np.tensordot(weights, entropies, axes=1)
+        return np.maximum(information, 0)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,321 @@
+"""The members of an ensemble: unlike networks, trained on the same rows."""
+
+from contextlib import contextmanager
+from threading import Event
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from ..data.prepared import prepare
+from ..training.observers import Observer
+from ..training.signals import Signal
+from ..training.threads import one_blas_thread
+from .convergence import doubts_of, warn_of_convergence
+from .defaults import MANY_ROWS
+from .fitting import Fit
+
+ENCODINGS = ("auto", "linear", "piecewise")
+AS_GOOD = 2.0  # times the best member's held-out loss, up to which a member counts
+
+
+def seeds_of(random_state, n_members):
+    """Return the random state of each member.
+
+    Parameters
+    ----------
+    random_state : int, RandomState instance or None
+        The first member's own. The others' are drawn by a copy of it, the same ones
+        however many there are.
+    n_members : int
+
+    Returns
+    -------
+    list
+        None for each where it is None.
+    """
+    if random_state is None:
+        return [None] * n_members
+    draw = check_random_state(random_state)
+    if draw is random_state:
+        draw = np.random.RandomState()
+        draw.set_state(random_state.get_state())
+    return [random_state, *(draw.randint(2**31) for _ in range(n_members - 1))]
+
+
+def check_encodings(encodings):
+    """Return what `encodings` names, in a tuple; None for "auto".
+
+    Raises
+    ------
+    ValueError
+        If a name is none of `ENCODINGS`.
+    """
+    if isinstance(encodings, str) and encodings == "auto":
+        return None
+    names = (encodings,) if isinstance(encodings, str) else tuple(encodings)
+    for name in names:
+        if not (isinstance(name, str) and name in ENCODINGS):
+            raise ValueError(
+                f"encodings must be 'auto' or a sequence of names among {ENCODINGS}; "
+                f"got {name!r} in it."
+            )
+    if not names:
+        raise ValueError("encodings must name one encoding at least; got none.")
+    return names
+
+
+def automatic_encodings(own, sample):
+    """Return the encodings that members take in turn.
+
+    Below `MANY_ROWS` they alternate. From there on a wide network that reads columns
+    as they are is too often far worse than one that reads bins.
+
+    Parameters
+    ----------
+    own : str
+        That of the estimator that members are copies of; one that is given stays.
+    sample : Sample
+
+    Returns
+    -------
+    tuple of str
+    """
+    dense = isinstance(sample.X, np.ndarray)
+    few = dense and sample.distinct().n_samples < MANY_ROWS
+    return ("auto", "piecewise") if own == "auto" and few else (own,)
+
+
+def make_members(template, encodings, seeds, first, like):
+    """Return unfitted members.
+
+    Parameters
+    ----------
+    template : ScratchMLPClassifier
+        Of which they are clones.
+    encodings : tuple of str
+        Taken in turn.
+    seeds : list
+        From `seeds_of`.
+    first : int
+        Members that there are already.
+    like : estimator
+        Whose names and number of features they take.
+
+    Returns
+    -------
+    list of ScratchMLPClassifier
+    """
+    members = []
+    for i in range(first, len(seeds)):
+        member = clone(template)
+        member.set_params(
+            numeric_encoding=encodings[i % len(encodings)],
+            random_state=seeds[i],
+            verbose=False,
+            warm_start=False,
+        )
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(like, name):
+                setattr(member, name, getattr(like, name))
+        members.append(member)
+    return members
+
+
+def share(sample, template, members):
+    """Find once, before members are trained, what they have in common.
+
+    Parameters
+    ----------
+    sample : Sample
+    template : ScratchMLPClassifier
+    members : list of ScratchMLPClassifier
+    """
+    sample.distinct()
+    if template.early_stopping is True:  # each scales by the rows that it trains on
+        return
+    kinds = {member.numeric_encoding for member in members}
+    if kinds - {"piecewise"}:
+        prepare(sample, standardize=template.standardize)
+    if "piecewise" in kinds and isinstance(sample.X, np.ndarray):
+        prepare(sample.in_bins(template.n_bins), standardize=template.standardize)
+
+
+class Halt(Observer):
+    """Ends the trainings of all members when one of them was ended from outside."""
+
+    asks_for_state = False
+
+    def __init__(self):
+        self.event = Event()
+
+    def __getstate__(self):
+        return {}
+
+    def __setstate__(self, state):
+        self.event = Event()
+
+    def on_epoch(self, epoch, run):
+        """Stop, if that is asked for."""
+        return Signal.STOP if self.event.is_set() else Signal.CONTINUE
+
+
+class MemberFit:
+    """The training of one member, which may run in another thread or process.
+
+    Parameters
+    ----------
+    number : int
+        Of the member.
+    member : ScratchMLPClassifier
+    data : tuple of Sample
+        The rows to train on, and those held out or None.
+    halt : Halt
+    callbacks : MemberObserver, default=None
+
+    Attributes
+    ----------
+    result : tuple of (dict, str) or None
+        Fitted attributes, and doubts of them; None while it is not trained.
+    """
+
+    def __init__(self, number, member, data, halt, callbacks=None):
+        self.number, self.member, self.halt = number, member, halt
+        self.result = None
+        with self._named():
+            self.fit = Fit(
+                member,
+                *data,
+                check_random_state(member.random_state),
+                callbacks=callbacks,
+                observers=(halt,),
+            )
+
+    def train(self):
+        """Train; return ``result``. A KeyboardInterrupt keeps what there is by then."""
+        try:
+            with one_blas_thread(), self._named():
+                run = self.fit.run()
+            attributes = self.fit.attributes.of(run, run.theta)
+            self.result = attributes, doubts_of(run, self.fit)
+        except BaseException as error:
+            self.halt.event.set()
+            run = getattr(error, "training", None)
+            if run is not None and run.choice.alpha is not None and len(run.history):
+                self.result = self.fit.attributes.of(run, run.theta), ""
+            raise
+        return self.result
+
+    def expose(self):
+        """Return the member with its fitted attributes, and warn where it is due."""
+        attributes, doubts = self.result
+        vars(self.member).update(attributes)
+        if doubts:
+            warn_of_convergence(f"Member {self.number}: {doubts}")
+        return self.member
+
+    @contextmanager
+    def _named(self):
+        """Name the member in a ValueError or TypeError."""
+        try:
+            yield
+        except (ValueError, TypeError) as error:
+            member = self.member
+            raise type(error)(
+                f"Member {self.number} (numeric_encoding={member.numeric_encoding!r}, "
+                f"random_state={member.random_state!r}): {error}"
+            ) from error
+
+
+def train_all(fits, n_jobs, verbose=False):
+    """Train members side by side.
+
+    Parameters
+    ----------
+    fits : list of MemberFit
+        Whose results are set.
+    n_jobs : int or None
+        As of joblib. Threads, unless the caller's joblib backend says otherwise and no
+        callbacks are to be called.
+    verbose : bool or int, default=False
+        Whether to print a line when a member is trained.
+    """
+    threads = {"prefer": "threads"}
+    if any(fit.fit.callbacks for fit in fits):
+        threads = {"require": "sharedmem"}
+    try:
+        with one_blas_thread():
+            train = Parallel(n_jobs, return_as="generator", **threads)
+            for fit, result in zip(fits, train(delayed(f.train)() for f in fits)):
+                fit.result = result
+                if verbose:
+                    print(f"Member {fit.number} of {fits[-1].number + 1} is trained.")
+    except BaseException:
+        fits[0].halt.event.set()
+        raise
+
+
+def held_out_loss(member):
+    """Return the loss that a member's alpha was chosen for, or None where none was.
+
+    Parameters
+    ----------
+    member : ScratchMLPClassifier
+        Fitted.
+
+    Returns
+    -------
+    float or None
+        Of the network that was trained without those rows.
+    """
+    if member.best_validation_score_ is not None and member.scoring == "loss":
+        return -member.best_validation_score_
+    path = member.alpha_path_
+    if path is None:
+        return None
+    return path["validation_loss"][list(path["alpha"]).index(member.alpha_)].item()
+
+
+def weights_of(members):
+    """Return the weight of each member in the mean: equal ones, or 0.
+
+    A member is left out whose held-out loss is more than `AS_GOOD` times the best's.
+
+    Parameters
+    ----------
+    members : list of ScratchMLPClassifier
+        Fitted.
+
+    Returns
+    -------
+    ndarray of shape (n_members,)
+        Of sum 1.
+    """
+    losses = [held_out_loss(member) for member in members]
+    counts = np.ones(len(members))
+    if None not in losses and np.isfinite(min(losses)):
+        counts = (np.array(losses) <= AS_GOOD * min(losses)).astype(float)
+    return counts / counts.sum()
+
+
+def history_of(members):
+    """Return the histories of all members in one table, the member's number in it.
+
+    Parameters
+    ----------
+    members : list of ScratchMLPClassifier
+        Fitted.
+
+    Returns
+    -------
+    dict of ndarray of shape (n_epochs of all,)
+        "member", counted from 0, and the columns that all have.
+    """
+    histories = [member.history_ for member in members]
+    columns = [name for name in histories[0] if all(name in h for h in histories)]
+    numbers = [np.full(len(h["epoch"]), i) for i, h in enumerate(histories)]
+    return {
+        "member": np.concatenate(numbers),
+        **{name: np.concatenate([h[name] for h in histories]) for name in columns},
+    }
