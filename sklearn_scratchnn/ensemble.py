@@ -254,6 +254,7 @@ class ScratchMLPEnsembleClassifier(
             no member to add.
         """
         template = self.estimator or ScratchMLPClassifier()
+        template._validate_params()
         with unchanged_on_error(self, "estimators_"):
             there = self._members_to_keep()
             data = read(

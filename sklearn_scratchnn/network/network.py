@@ -96,6 +96,10 @@ class Network:
         self.activations = tuple(activations)
         self.loss = loss
 
+    def __reduce__(self):
+        """Let a copy read the weights of its own vector."""
+        return Network, (self.parameters, self.activations, self.loss)
+
     def workspace(self, n_rows, backward=True, dropout=False):
         """Return a `Workspace` for batches of at most ``n_rows`` rows.
 

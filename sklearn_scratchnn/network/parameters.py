@@ -75,6 +75,10 @@ class ParameterVector(Layers):
             start, bias = stop, bias + fan_out
         super().__init__(weights, biases)
 
+    def __reduce__(self):
+        """Let a copy, also in another process, have views into its own vector."""
+        return _vector_of, (self.layer_sizes, self.theta)
+
     def like(self, theta):
         """Return a vector of the same layout that holds other numbers.
 
@@ -88,9 +92,7 @@ class ParameterVector(Layers):
         ParameterVector
             In their dtype.
         """
-        other = ParameterVector(self.layer_sizes, theta.dtype)
-        np.copyto(other.theta, theta)
-        return other
+        return _vector_of(self.layer_sizes, theta)
 
     def assign(self, weights, biases):
         """Copy the layers' ``weights`` and ``biases`` into the vector.
@@ -102,6 +104,13 @@ class ParameterVector(Layers):
         """
         for own, given in zip(self.weights + self.biases, [*weights, *biases]):
             own[...] = given
+
+
+def _vector_of(layer_sizes, theta):
+    """Return a vector that holds a copy of ``theta``."""
+    parameters = ParameterVector(layer_sizes, theta.dtype)
+    np.copyto(parameters.theta, theta)
+    return parameters
 
 
 def lecun_normal(fan_in, fan_out, random_state):

@@ -1,5 +1,8 @@
 """The page: what stands in the network is what forward and backward use."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -57,6 +60,19 @@ def test_another_array_in_place_of_the_weights_is_used_by_both_passes(loss, laye
     )
     assert value == wanted
     assert_array_equal(gradient.theta, wanted_gradient.theta)
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))]
+)
+def test_a_copy_reads_its_own_vector(copied):
+    network = make_network((3, 4, 2), ["tanh"], "softmax_cross_entropy")
+    network.parameters.theta[:] = np.arange(len(network.parameters.theta))
+    twin = copied(network)
+    assert_array_equal(twin.weights[1], network.weights[1])
+    twin.parameters.theta += 1
+    assert_array_equal(twin.weights[1], network.weights[1] + 1)
+    assert_array_equal(twin.biases[0], network.biases[0] + 1)
 
 
 def test_forward_is_the_equations():
