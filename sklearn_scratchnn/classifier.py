@@ -168,8 +168,9 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         columns have more values than that; else, and in `partial_fit`, "linear". A
         sparse X cannot be "piecewise".
 
-    n_bins : int, default=16
-        The most bins of a column. A value that holds more than its share of the weight
+    n_bins : int or "auto", default="auto"
+        The most bins of a column; "auto" is 16 in the minibatch solvers from 2,500
+        distinct rows on, else 4. A value that holds more than its share of the weight
         is an edge of its own, and the others share what is left by their weighted
         quantiles. Of more than 200,000 rows as many are looked at, at equal distances.
 
@@ -181,7 +182,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         dots standing for the other layers, r scaled to a mean square of 1: the adaptive
         ridge [3]_. All bins of a column share one r. Where every r is above a half, all
         columns count, and keep one penalty. "auto" is True for "lbfgs" and
-        "gauss_newton".
+        "gauss_newton" where the encoding is linear.
 
     calibrate : bool or "auto", default="auto"
         Whether the logits are divided by a temperature [4]_, where ``alpha`` is chosen:
@@ -415,7 +416,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         dtype: Literal["auto", "float32", "float64"] = "auto",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
         numeric_encoding: Literal["auto", "linear", "piecewise"] = "auto",
-        n_bins: int = 16,
+        n_bins: int | Literal["auto"] = "auto",
         adaptive_penalty: bool | Literal["auto"] = "auto",
         calibrate: bool | Literal["auto"] = "auto",
         dropout: float | Literal["auto"] = "auto",

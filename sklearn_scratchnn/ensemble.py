@@ -27,7 +27,6 @@ from .estimator.members import (
     history_of,
     make_members,
     seeds_of,
-    share,
     train_all,
     weights_of,
 )
@@ -65,14 +64,15 @@ class ScratchMLPEnsembleClassifier(
         ``set_params(estimator__alpha=1.0)``, and so a search over
         ``estimator__alpha``, puts such a one in place of None.
 
-    n_estimators : int, default=4
-        Members.
+    n_estimators : int, default=2
+        Members. Fitting takes as many times as long, and less is gained by each.
 
     encodings : "auto" or sequence of str, default="auto"
         ``numeric_encoding`` of the members, taken in turn; it wins over the
         estimator's own. "auto" leaves that of an estimator that names one. Else the
-        first member is as the single network is, and below 2,500 distinct rows of a
-        dense X the others are "piecewise" and "auto" by turns.
+        first member is as the single network is, and of a dense X every second one
+        takes the other encoding: "piecewise" below 2,500 distinct rows, from there on
+        "linear".
 
     n_jobs : int, default=None
         Members that are trained at the same time, in threads, as of joblib. It changes
@@ -96,9 +96,9 @@ class ScratchMLPEnsembleClassifier(
         The members, fitted.
 
     member_weights_ : ndarray of shape (n_estimators,)
-        The weight of each member in the mean, of sum 1: all alike, but 0 for one whose
-        held-out loss, that which its penalty was chosen by, is more than twice the
-        best's.
+        The weight of each member in the mean, of sum 1. It falls with the fourth power
+        of the held-out loss that the member's penalty was chosen by, or that its best
+        epoch had; all are alike where no loss is known.
 
     classes_ : ndarray of shape (n_outputs,)
         Class labels; for several labels a row, the numbers of the columns of y.
@@ -146,7 +146,7 @@ class ScratchMLPEnsembleClassifier(
     >>> model.predict(X[:3])
     array([0, 1, 1])
     >>> [member.bin_edges_ is not None for member in model.estimators_]
-    [False, True, False, True]
+    [False, True]
     """
 
     estimators_: list[ScratchMLPClassifier]
@@ -172,7 +172,7 @@ class ScratchMLPEnsembleClassifier(
     def __init__(
         self,
         estimator: ScratchMLPClassifier | None = None,
-        n_estimators: int = 4,
+        n_estimators: int = 2,
         *,
         encodings: Literal["auto"] | Sequence[str] = "auto",
         n_jobs: int | None = None,
@@ -274,7 +274,6 @@ class ScratchMLPEnsembleClassifier(
                 encodings = automatic_encodings(template.numeric_encoding, sample)
             seeds = seeds_of(self.random_state, self.n_estimators)
             new = make_members(template, encodings, seeds, len(there), self)
-            share(sample, template, new)
             observer = ensemble_observer(self, X, y, sample_weight, len(new))
             self._train(there, new, data, observer)
         return self

@@ -53,7 +53,7 @@ CONSTRAINTS = {
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "class_weight": [dict, StrOptions({"balanced"}), None],
     "numeric_encoding": [StrOptions({"auto", "linear", "piecewise"})],
-    "n_bins": [Interval(Integral, 2, None, closed="left")],
+    "n_bins": _or_auto(Interval(Integral, 2, None, closed="left")),
     "adaptive_penalty": _or_auto("boolean"),
     "calibrate": _or_auto("boolean"),
     "dropout": _or_auto(Interval(Real, 0, 1, closed="left")),

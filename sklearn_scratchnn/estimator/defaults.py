@@ -20,6 +20,7 @@ SEARCH_ROWS = 20  # below, held-out rows are too few to choose anything on
 ADAPTIVE_ROWS = 100  # below, a first fit does not tell which columns count
 BINNED_FEATURES = 100  # more numeric ones are smooth (pixels, spectra), and bins dear
 NARROW, WIDE = (100,), (256, 128)
+FEW_BINS, BINS = 4, 16
 DROPOUT = 0.2  # of a wide network
 BATCH_SIZE = 200
 ALPHA = 1.0  # where it is not chosen
@@ -35,6 +36,8 @@ class Plan:
     hidden : tuple of int
         Units of each hidden layer.
     encoding : {"linear", "piecewise"}
+    n_bins : int
+        The most bins of a column.
     rate : float
         Initial or peak learning rate per update.
     batch_size : int or None
@@ -73,6 +76,7 @@ class Plan:
     dtype: str
     hidden: tuple
     encoding: str
+    n_bins: int
     rate: float
     batch_size: int | None
     max_iter: int
@@ -161,16 +165,18 @@ def make_plan(
         alpha = 0.0
     binned = many and n_numeric is not None and n_numeric <= BINNED_FEATURES
     epochs = auto_epochs(solver, n_samples, alpha, many, n_features)
-    adapts = chosen("adaptive_penalty", few) and bool(params.standardize)
+    encoding = chosen("numeric_encoding", "piecewise" if binned else "linear")
+    adapts = chosen("adaptive_penalty", few and encoding == "linear")
     return Plan(
         alpha=alpha,
-        adaptive=alpha is None and adapts,
+        adaptive=alpha is None and adapts and bool(params.standardize),
         calibrate=alpha is None and chosen("calibrate", many),
         solver=solver,
         schedule=schedule,
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
         hidden=(WIDE if many else NARROW) if hidden is None else hidden,
-        encoding=chosen("numeric_encoding", "piecewise" if binned else "linear"),
+        encoding=encoding,
+        n_bins=chosen("n_bins", BINS if many else FEW_BINS),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule, many)),
         batch_size=batch_size,
         max_iter=1 if incremental else chosen("max_iter", epochs),

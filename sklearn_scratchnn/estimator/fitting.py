@@ -116,7 +116,7 @@ class Fit:
         if self.start is not None:
             sample = sample.with_inputs(encoding=self.start.encoding)
         else:
-            sample = sample.in_bins(self.estimator.n_bins)
+            sample = sample.in_bins(self.plan.n_bins)
         if held_out is not None:
             held_out = held_out.with_inputs(encoding=sample.encoding)
         return sample, held_out

@@ -8,7 +8,6 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
-from ..data.prepared import prepare
 from ..training.observers import Observer
 from ..training.signals import Signal
 from ..training.threads import one_blas_thread
@@ -17,7 +16,7 @@ from .defaults import MANY_ROWS
 from .fitting import Fit
 
 ENCODINGS = ("auto", "linear", "piecewise")
-AS_GOOD = 2.0  # times the best member's held-out loss, up to which a member counts
+POWER = 4  # of the held-out loss, by which a member counts less
 
 
 def seeds_of(random_state, n_members):
@@ -67,10 +66,7 @@ def check_encodings(encodings):
 
 
 def automatic_encodings(own, sample):
-    """Return the encodings that members take in turn.
-
-    Below `MANY_ROWS` they alternate. From there on a wide network that reads columns
-    as they are is too often far worse than one that reads bins.
+    """Return the encodings that members take in turn: the default's, and the other.
 
     Parameters
     ----------
@@ -82,9 +78,10 @@ def automatic_encodings(own, sample):
     -------
     tuple of str
     """
-    dense = isinstance(sample.X, np.ndarray)
-    few = dense and sample.distinct().n_samples < MANY_ROWS
-    return ("auto", "piecewise") if own == "auto" and few else (own,)
+    if own != "auto" or not isinstance(sample.X, np.ndarray):
+        return (own,)
+    many = sample.distinct().n_samples >= MANY_ROWS
+    return ("auto", "linear" if many else "piecewise")
 
 
 def make_members(template, encodings, seeds, first, like):
@@ -121,25 +118,6 @@ def make_members(template, encodings, seeds, first, like):
                 setattr(member, name, getattr(like, name))
         members.append(member)
     return members
-
-
-def share(sample, template, members):
-    """Find once, before members are trained, what they have in common.
-
-    Parameters
-    ----------
-    sample : Sample
-    template : ScratchMLPClassifier
-    members : list of ScratchMLPClassifier
-    """
-    sample.distinct()
-    if template.early_stopping is True:  # each scales by the rows that it trains on
-        return
-    kinds = {member.numeric_encoding for member in members}
-    if kinds - {"piecewise"}:
-        prepare(sample, standardize=template.standardize)
-    if "piecewise" in kinds and isinstance(sample.X, np.ndarray):
-        prepare(sample.in_bins(template.n_bins), standardize=template.standardize)
 
 
 class Halt(Observer):
@@ -278,9 +256,10 @@ def held_out_loss(member):
 
 
 def weights_of(members):
-    """Return the weight of each member in the mean: equal ones, or 0.
+    """Return the weight of each member in the mean.
 
-    A member is left out whose held-out loss is more than `AS_GOOD` times the best's.
+    It falls with the fourth power of the held-out loss, `POWER`: a member whose loss is
+    1.2 times another's counts half as much, and one that is far worse next to nothing.
 
     Parameters
     ----------
@@ -290,13 +269,13 @@ def weights_of(members):
     Returns
     -------
     ndarray of shape (n_members,)
-        Of sum 1.
+        Of sum 1; all alike where alpha is given, and no loss is known.
     """
     losses = [held_out_loss(member) for member in members]
-    counts = np.ones(len(members))
-    if None not in losses and np.isfinite(min(losses)):
-        counts = (np.array(losses) <= AS_GOOD * min(losses)).astype(float)
-    return counts / counts.sum()
+    weights = np.ones(len(members))
+    if None not in losses and 0 < min(losses) < np.inf:
+        weights = (min(losses) / np.array(losses)) ** POWER
+    return weights / weights.sum()
 
 
 def history_of(members):

@@ -172,10 +172,28 @@ def test_a_given_encoding_stays(border, encoding):
         assert (model.bin_edges_ is not None) == (encoding == "piecewise")
 
 
-@pytest.mark.parametrize("n_bins", [2, 16])
-def test_the_number_of_bins(border, n_bins):
+@pytest.mark.parametrize(("n_bins", "most"), [(2, 2), (16, 16), ("auto", 16)])
+def test_the_number_of_bins(border, n_bins, most):
     model = fitted(150, 1, n_bins=n_bins, alpha=1.0, max_iter=1)
-    assert len(model.bin_edges_[0]) == n_bins + 1
+    assert len(model.bin_edges_[0]) == most + 1
+
+
+def test_few_rows_have_four_bins():
+    model = fitted(150, 1, numeric_encoding="piecewise", alpha=1.0, max_iter=1)
+    assert len(model.bin_edges_[0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("encoding", "given", "adaptive"),
+    [
+        ("linear", "auto", True),
+        ("piecewise", "auto", False),
+        ("piecewise", True, True),
+    ],
+)
+def test_bins_keep_one_penalty_unless_told_otherwise(encoding, given, adaptive):
+    params = {"numeric_encoding": encoding, "adaptive_penalty": given}
+    assert make_plan(ScratchMLPClassifier(**params), 150, 803).adaptive is adaptive
 
 
 def test_a_stream_is_narrow_and_linear(border):

@@ -94,7 +94,7 @@ def test_probabilities_are_the_mean_of_the_members(moons):
     model = ensemble().fit(X, y)
     each = [member.predict_proba(X) for member in model.estimators_]
     assert_array_equal(model.members_proba(X), each)
-    assert_allclose(model.member_weights_, 1 / 3)
+    assert_allclose(model.member_weights_, 1 / 3)  # alpha is given
     p = np.mean(each, axis=0)
     assert_allclose(model.predict_proba(X), p, rtol=1e-12)
     assert_allclose(model.predict_log_proba(X), np.log(p), rtol=1e-9, atol=1e-12)
@@ -202,16 +202,23 @@ def encodings_of(model):
     return ["linear" if each is None else "piecewise" for each in edges]
 
 
-def test_encodings_alternate_below_2500_rows(monkeypatch, moons):
+def test_encodings_alternate(moons):
     X, y = moons
     by_turns = ["linear", "piecewise", "linear", "piecewise"]
     assert encodings_of(ensemble(n_estimators=4).fit(X, y)) == by_turns
-    monkeypatch.setattr(members_module, "MANY_ROWS", 120)
-    assert encodings_of(ensemble().fit(X, y)) == ["linear"] * 3
-    monkeypatch.undo()
     assert encodings_of(ensemble().fit(sparse.csr_array(X), y)) == ["linear"] * 3
     binned = clone(SMALL).set_params(numeric_encoding="piecewise")
     assert encodings_of(ensemble(binned).fit(X, y)) == ["piecewise"] * 3
+
+
+@pytest.mark.parametrize(("n", "kind"), [(2499, "piecewise"), (2500, "linear")])
+def test_every_second_member_takes_the_other_encoding(n, kind):
+    X = np.random.RandomState(0).randn(n, 2)
+    y = (X[:, 0] > 0).astype(int)
+    one_epoch = ScratchMLPClassifier((4,), solver="adam", alpha=1.0, max_iter=1)
+    model = ensemble(one_epoch).fit(X, y)
+    other = {"piecewise": "linear", "linear": "piecewise"}[kind]
+    assert encodings_of(model) == [other, kind, other]
 
 
 def test_given_encodings_win_over_the_estimators(moons):
@@ -221,18 +228,19 @@ def test_given_encodings_win_over_the_estimators(moons):
     assert encodings_of(model) == ["linear", "piecewise", "linear"]
 
 
-def test_a_member_far_worse_than_the_best_is_left_out(moons):
+def test_the_weight_of_a_member_falls_with_its_held_out_loss(moons):
     X, y = moons
     model = ensemble(ScratchMLPClassifier((8,))).fit(X, y)
     losses = [held_out_loss(member) for member in model.estimators_]
     for member, loss in zip(model.estimators_, losses):
         i = member.alpha_path_["alpha"].tolist().index(member.alpha_)
         assert loss == member.alpha_path_["validation_loss"][i]
-    worst = model.estimators_[1]
-    table = worst.alpha_path_["validation_loss"]
-    table[:] = 2.1 * min(losses)
-    assert_allclose(weights_of(model.estimators_), [0.5, 0, 0.5])
-    table[:] = 1.9 * min(losses)
+    shares = np.power(losses, -4.0)
+    assert_allclose(model.member_weights_, shares / shares.sum())
+    for member, loss in zip(model.estimators_, (0.1, 0.2, np.inf)):
+        member.alpha_path_["validation_loss"][:] = loss
+    assert_allclose(weights_of(model.estimators_), [16 / 17, 1 / 17, 0])
+    model.estimators_[2].alpha_path_ = None
     assert_allclose(weights_of(model.estimators_), 1 / 3)
 
 
