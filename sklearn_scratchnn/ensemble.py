@@ -70,9 +70,8 @@ class ScratchMLPEnsembleClassifier(
     encodings : "auto" or sequence of str, default="auto"
         ``numeric_encoding`` of the members, taken in turn; it wins over the
         estimator's own. "auto" leaves that of an estimator that names one. Else the
-        first member is as the single network is, and of a dense X every second one
-        takes the other encoding: "piecewise" below 2,500 distinct rows, from there on
-        "linear".
+        first member is as the single network is, and so are the others, but below 2,500
+        distinct rows of a dense X every second one is "piecewise".
 
     n_jobs : int, default=None
         Members that are trained at the same time, in threads, as of joblib. It changes
@@ -96,8 +95,8 @@ class ScratchMLPEnsembleClassifier(
         The members, fitted.
 
     member_weights_ : ndarray of shape (n_estimators,)
-        The weight of each member in the mean, of sum 1. It falls with the fourth power
-        of the held-out loss that the member's penalty was chosen by, or that its best
+        The weight of each member in the mean, of sum 1. It falls with the square of
+        the held-out loss that the member's penalty was chosen by, or that its best
         epoch had; all are alike where no loss is known.
 
     classes_ : ndarray of shape (n_outputs,)
