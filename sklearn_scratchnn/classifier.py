@@ -170,9 +170,10 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
     n_bins : int or "auto", default="auto"
         The most bins of a column; "auto" is 16 in the minibatch solvers from 2,500
-        distinct rows on, else 4. A value that holds more than its share of the weight
-        is an edge of its own, and the others share what is left by their weighted
-        quantiles. Of more than 200,000 rows as many are looked at, at equal distances.
+        distinct rows on, 24 from 20,000 on, else 4. A value that holds more than its
+        share of the weight is an edge of its own, and the others share what is left by
+        their weighted quantiles. Of more than 200,000 rows as many are looked at, at
+        equal distances.
 
     adaptive_penalty : bool or "auto", default="auto"
         Whether each column gets a penalty of its own, where ``alpha`` is chosen, the
@@ -182,7 +183,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         dots standing for the other layers, r scaled to a mean square of 1: the adaptive
         ridge [3]_. All bins of a column share one r. Where every r is above a half, all
         columns count, and keep one penalty. "auto" is True for "lbfgs" and
-        "gauss_newton" where the encoding is linear.
+        "gauss_newton", unless columns are cut into bins.
 
     calibrate : bool or "auto", default="auto"
         Whether the logits are divided by a temperature [4]_, where ``alpha`` is chosen:
@@ -193,7 +194,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     dropout : float in [0, 1) or "auto", default="auto"
         Share of the hidden units that each batch switches off in training. Not for
         "lbfgs" and "gauss_newton". "auto" is 0.2 in the minibatch solvers from 2,500
-        distinct rows on, else and in `partial_fit` 0.
+        distinct rows on, 0.1 from 20,000 on, else and in `partial_fit` 0.
 
     label_smoothing : float in [0, 1), default=0.0
         Share of each target that is spread evenly over the classes.

@@ -70,8 +70,9 @@ class ScratchMLPEnsembleClassifier(
     encodings : "auto" or sequence of str, default="auto"
         ``numeric_encoding`` of the members, taken in turn; it wins over the
         estimator's own. "auto" leaves that of an estimator that names one. Else the
-        first member is as the single network is, and so are the others, but below 2,500
-        distinct rows of a dense X every second one is "piecewise".
+        first member is as the single network is, and so are the others, but every
+        second one of a dense X takes the other encoding below 10,000 distinct rows:
+        "piecewise" below 2,500, and from there on "linear".
 
     n_jobs : int, default=None
         Members that are trained at the same time, in threads, as of joblib. It changes
@@ -126,7 +127,8 @@ class ScratchMLPEnsembleClassifier(
     Notes
     -----
     The first member equals the single network of the same ``random_state``: to the bit
-    where BLAS has one thread, else to rounding.
+    where BLAS has one thread, else to rounding. The mutual information of `doubt` is
+    that of [3]_.
 
     References
     ----------
@@ -199,6 +201,7 @@ class ScratchMLPEnsembleClassifier(
         Returns
         -------
         self : ScratchMLPEnsembleClassifier
+            With the new parameters.
         """
         nested = any(name.startswith("estimator__") for name in params)
         if nested and params.get("estimator", self.estimator) is None:
@@ -438,7 +441,7 @@ class ScratchMLPEnsembleClassifier(
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         measure : {"mutual_information", "std"}, default="mutual_information"
             "mutual_information" between the answer and the member: the entropy of the
-            mean less the mean of the entropies, in nats [3]_. "std" is the standard
+            mean less the mean of the entropies, in nats. "std" is the standard
             deviation over the members of the probability of the predicted class, or
             of each label.
 

@@ -16,12 +16,11 @@ from ..training.penalty_search.path import FEW_COLUMNS
 
 FULL_BATCH_WORK = 2e8  # rows times parameters up to which a full batch is cheap
 MANY_ROWS = 2500  # from here on there is enough to learn for a wide network
+VERY_MANY_ROWS = 20_000  # they fill more bins, and need less noise
 SEARCH_ROWS = 20  # below, held-out rows are too few to choose anything on
 ADAPTIVE_ROWS = 100  # below, a first fit does not tell which columns count
 BINNED_FEATURES = 100  # more numeric ones are smooth (pixels, spectra), and bins dear
 NARROW, WIDE = (100,), (256, 128)
-FEW_BINS, BINS = 4, 16
-DROPOUT = 0.2  # of a wide network
 BATCH_SIZE = 200
 ALPHA = 1.0  # where it is not chosen
 
@@ -140,7 +139,7 @@ def make_plan(
     >>> plan.solver, plan.dtype, plan.batch_size, plan.schedule
     ('adam', 'float32', 200, 'cosine')
     >>> plan.hidden, plan.encoding, plan.dropout
-    ((256, 128), 'piecewise', 0.2)
+    ((256, 128), 'piecewise', 0.1)
     """
     chosen = partial(_chosen, params)
     scheduled = params.learning_rate not in ("auto", "constant")
@@ -166,7 +165,8 @@ def make_plan(
     binned = many and n_numeric is not None and n_numeric <= BINNED_FEATURES
     epochs = auto_epochs(solver, n_samples, alpha, many, n_features)
     encoding = chosen("numeric_encoding", "piecewise" if binned else "linear")
-    adapts = chosen("adaptive_penalty", few and encoding == "linear")
+    cut = encoding == "piecewise" and n_numeric != 0
+    adapts = chosen("adaptive_penalty", few and not cut)
     return Plan(
         alpha=alpha,
         adaptive=alpha is None and adapts and bool(params.standardize),
@@ -176,14 +176,14 @@ def make_plan(
         dtype=chosen("dtype", "float32" if stochastic else "float64"),
         hidden=(WIDE if many else NARROW) if hidden is None else hidden,
         encoding=encoding,
-        n_bins=chosen("n_bins", BINS if many else FEW_BINS),
+        n_bins=chosen("n_bins", auto_bins(n_samples, many)),
         rate=chosen("learning_rate_init", auto_rate(solver, schedule, many)),
         batch_size=batch_size,
         max_iter=1 if incremental else chosen("max_iter", epochs),
         tol=chosen("tol", 0.0 if solver == "gd" else 1e-4),
         early_stopping=chosen("early_stopping", validated),
         planned=isinstance(params.max_iter, str) or schedule == "cosine",
-        dropout=chosen("dropout", DROPOUT if many else 0.0) if descends else 0.0,
+        dropout=chosen("dropout", auto_dropout(n_samples, many)) if descends else 0.0,
         max_grad_norm=params.max_grad_norm if descends else None,
     )
 
@@ -216,6 +216,20 @@ def auto_rate(solver, schedule, many=False):
     if schedule != "cosine" or solver == "sgd":
         return rate
     return rate * (10 if many else 20)
+
+
+def auto_bins(n_samples, many=False):
+    """4 of few rows, which overfit more; 16 for a wide network, 24 of very many."""
+    if not many:
+        return 4
+    return 24 if n_samples >= VERY_MANY_ROWS else 16
+
+
+def auto_dropout(n_samples, many=False):
+    """0.2 of the hidden units of a wide network, and 0.1 where rows are very many."""
+    if not many:
+        return 0.0
+    return 0.1 if n_samples >= VERY_MANY_ROWS else 0.2
 
 
 def auto_alpha_of_stream(n_samples):

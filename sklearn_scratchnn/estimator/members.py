@@ -16,6 +16,7 @@ from .defaults import MANY_ROWS
 from .fitting import Fit
 
 ENCODINGS = ("auto", "linear", "piecewise")
+TELLING_ROWS = 10_000  # tell how a column bends
 POWER = 2  # of the held-out loss, by which a member counts less
 
 
@@ -68,8 +69,9 @@ def check_encodings(encodings):
 def automatic_encodings(own, sample):
     """Return the encodings that members take in turn.
 
-    Below `MANY_ROWS` they alternate. From there on a network that reads columns as they
-    are is too often far worse than one that reads bins.
+    Below `MANY_ROWS` the default's and "piecewise", then the default's, which is that,
+    and "linear". From `TELLING_ROWS` on all have bins: a network that reads columns as
+    they are is too often far worse there.
 
     Parameters
     ----------
@@ -83,8 +85,10 @@ def automatic_encodings(own, sample):
     """
     if own != "auto" or not isinstance(sample.X, np.ndarray):
         return (own,)
-    many = sample.distinct().n_samples >= MANY_ROWS
-    return ("auto",) if many else ("auto", "piecewise")
+    n_samples = sample.distinct().n_samples
+    if n_samples >= TELLING_ROWS:
+        return ("auto",)
+    return ("auto", "linear" if n_samples >= MANY_ROWS else "piecewise")
 
 
 def make_members(template, encodings, seeds, first, like):

@@ -256,6 +256,7 @@ class Loss(ABC):
         Returns
         -------
         ndarray of shape (B, K)
+            A new array.
         """
         raise NotImplementedError
 

@@ -133,7 +133,7 @@ def test_an_activation_is_that_of_all_layers(border):
     ("dropout", "n_samples", "rate"),
     [
         ("auto", 149, None),
-        ("auto", 150, defaults.DROPOUT),
+        ("auto", 150, 0.2),
         (0.0, 150, None),
         (0.3, 149, 0.3),
         (0.3, 150, 0.3),
@@ -150,7 +150,6 @@ def test_dropout_of_a_wide_network(border, dropout, n_samples, rate, monkeypatch
     monkeypatch.setattr(DropoutMasks, "__init__", noted)
     fitted(n_samples, dropout=dropout, alpha=1.0, max_iter=1)
     assert seen == ([] if rate is None else [rate])
-    assert defaults.DROPOUT > 0
 
 
 @pytest.mark.parametrize(("n_features", "binned"), [(100, True), (101, False)])
@@ -178,22 +177,37 @@ def test_the_number_of_bins(border, n_bins, most):
     assert len(model.bin_edges_[0]) == most + 1
 
 
+@pytest.mark.parametrize(
+    ("n_samples", "n_bins", "dropout"),
+    [(2499, 4, 0.0), (2500, 16, 0.2), (19_999, 16, 0.2), (20_000, 24, 0.1)],
+)
+def test_bins_and_dropout_by_rows(n_samples, n_bins, dropout):
+    plan = make_plan(ScratchMLPClassifier(), n_samples, 803, n_numeric=5)
+    assert (plan.n_bins, plan.dropout) == (n_bins, dropout)
+    given = make_plan(ScratchMLPClassifier(n_bins=7, dropout=0.3), n_samples, 803)
+    assert given.n_bins == 7
+
+
 def test_few_rows_have_four_bins():
     model = fitted(150, 1, numeric_encoding="piecewise", alpha=1.0, max_iter=1)
     assert len(model.bin_edges_[0]) == 5
 
 
 @pytest.mark.parametrize(
-    ("encoding", "given", "adaptive"),
+    ("encoding", "n_numeric", "given", "adaptive"),
     [
-        ("linear", "auto", True),
-        ("piecewise", "auto", False),
-        ("piecewise", True, True),
+        ("linear", 3, "auto", True),
+        ("piecewise", 3, "auto", False),
+        ("piecewise", 0, "auto", True),
+        ("piecewise", 3, True, True),
     ],
 )
-def test_bins_keep_one_penalty_unless_told_otherwise(encoding, given, adaptive):
+def test_bins_keep_one_penalty_unless_told_otherwise(
+    encoding, n_numeric, given, adaptive
+):
     params = {"numeric_encoding": encoding, "adaptive_penalty": given}
-    assert make_plan(ScratchMLPClassifier(**params), 150, 803).adaptive is adaptive
+    plan = make_plan(ScratchMLPClassifier(**params), 150, 803, n_numeric=n_numeric)
+    assert plan.adaptive is adaptive
 
 
 def test_a_stream_is_narrow_and_linear(border):

@@ -211,14 +211,16 @@ def test_encodings_alternate(moons):
     assert encodings_of(ensemble(binned).fit(X, y)) == ["piecewise"] * 3
 
 
-@pytest.mark.parametrize(("n", "alternate"), [(2499, True), (2500, False)])
-def test_encodings_alternate_below_2500_rows(n, alternate):
+@pytest.mark.parametrize(
+    ("n", "second"), [(2499, "piecewise"), (2500, "linear"), (10_000, "piecewise")]
+)
+def test_encodings_of_many_rows(n, second):
     X = np.random.RandomState(0).randn(n, 2)
     y = (X[:, 0] > 0).astype(int)
     one_epoch = ScratchMLPClassifier((4,), solver="adam", alpha=1.0, max_iter=1)
     model = ensemble(one_epoch).fit(X, y)
-    expected = ["linear", "piecewise", "linear"] if alternate else ["piecewise"] * 3
-    assert encodings_of(model) == expected
+    first = "linear" if n < 2500 else "piecewise"
+    assert encodings_of(model) == [first, second, first]
 
 
 def test_given_encodings_win_over_the_estimators(moons):

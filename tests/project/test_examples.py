@@ -212,6 +212,17 @@ def check_search_curves(lines):
     assert epoch < stopped < n_passes == 30
 
 
+def check_ensemble(lines):
+    loss, error = find(lines, "one network: log-loss")[:2]
+    assert find(lines, "ensemble: log-loss")[0] < loss
+    assert find(lines, "error of the 100 rows of most doubt")[0] > 3 * error
+    assert find(lines, "doubt far from the points")[0] > 10
+    noisy = find(lines, "noisy labels, one network: log-loss")
+    mean = find(lines, "noisy labels, ensemble: log-loss")
+    assert mean[0] < noisy[0]
+    assert mean[1] < noisy[1]
+
+
 PICTURES = {
     "decision_boundaries": ["decision_boundaries"],
     "hidden_sizes": ["hidden_sizes", "hidden_sizes_losses"],
@@ -225,6 +236,7 @@ PICTURES = {
     "training_curves": ["training_curves", "training_curves_rates"],
     "network": ["network_diagram", "network_hidden_units", "network_classes"],
     "imbalanced": ["imbalanced"],
+    "ensemble": ["ensemble", "ensemble_calibration"],
     "early_stopping": ["early_stopping"],
     "search_curves": ["search_curves"],
 }
