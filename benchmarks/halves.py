@@ -29,10 +29,12 @@ SETTINGS = {
     "one third held out below 500 rows, too": {"THIRDS_ROWS": 100},
     "6 epochs an alpha": {"EPOCHS": 6},
     "14 epochs an alpha": {"EPOCHS": 14},
+    "ten columns or fewer as others": {"FEW_COLUMNS": 0, "max_iter": 20},
     "no share of the first weights": {"PERTURBATION": 0.0},
     "alphas 30, 8, 2, 0.5": {"ALPHAS": (30.0, 8.0, 2.0, 0.5)},
     "no penalty of its own for a column": {"adaptive_penalty": False},
-    "piecewise": {"numeric_encoding": "piecewise"},
+    "piecewise, 4 bins": {"numeric_encoding": "piecewise"},
+    "piecewise, 16 bins": {"numeric_encoding": "piecewise", "n_bins": 16},
 }
 
 
