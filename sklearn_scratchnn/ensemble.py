@@ -77,7 +77,8 @@ class ScratchMLPEnsembleClassifier(
     n_jobs : int, default=None
         Members that are trained at the same time, in threads, as of joblib. It changes
         no digit of the result: BLAS is held at one thread while members are trained,
-        also where this is None, which is one member after the other.
+        also where this is None, which is one member after the other. So are they where
+        rows times parameters are below a million, and threads would wait.
 
     random_state : int, RandomState instance or None, default=None
         The first member takes it as it is, the others take numbers drawn from it, in

@@ -17,6 +17,7 @@ from .fitting import Fit
 
 ENCODINGS = ("auto", "linear", "piecewise")
 TELLING_ROWS = 10_000  # tell how a column bends
+SHARED_WORK = 1e6  # rows times parameters, below which members take turns
 POWER = 2  # of the held-out loss, by which a member counts less
 
 
@@ -221,17 +222,19 @@ def train_all(fits, n_jobs, verbose=False):
     fits : list of MemberFit
         Whose results are set.
     n_jobs : int or None
-        As of joblib. Threads, unless the caller's joblib backend says otherwise and no
-        callbacks are to be called.
+        As of joblib, see `jobs_for`. Threads, unless the caller's joblib backend says
+        otherwise and no callbacks are to be called.
     verbose : bool or int, default=False
         Whether to print a line when a member is trained.
     """
+    if not fits:
+        return
     threads = {"prefer": "threads"}
     if any(fit.fit.callbacks for fit in fits):
         threads = {"require": "sharedmem"}
     try:
         with one_blas_thread():
-            train = Parallel(n_jobs, return_as="generator", **threads)
+            train = Parallel(jobs_for(fits, n_jobs), return_as="generator", **threads)
             for fit, result in zip(fits, train(delayed(f.train)() for f in fits)):
                 fit.result = result
                 if verbose:
@@ -239,6 +242,27 @@ def train_all(fits, n_jobs, verbose=False):
     except BaseException:
         fits[0].halt.event.set()
         raise
+
+
+def jobs_for(fits, n_jobs):
+    """Return ``n_jobs``, or 1 where a pass over the rows is too short to share.
+
+    Between two products Python holds the interpreter, and threads wait for each other.
+
+    Parameters
+    ----------
+    fits : list of MemberFit
+    n_jobs : int or None
+
+    Returns
+    -------
+    int or None
+    """
+    work = max(
+        member.fit.data.train.n_samples * len(member.fit.network.parameters.theta)
+        for member in fits
+    )
+    return n_jobs if work >= SHARED_WORK else 1
 
 
 def held_out_loss(member):

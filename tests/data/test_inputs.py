@@ -574,7 +574,7 @@ BAD_PARAMETERS = {
     "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}]
     + [{0: [1], 1: [2]}, {0: [1, 2], 1: [2, 3]}, {0: HUGE}],
     "numeric_encoding": ["quantile", None, True, 16, ["linear"]],
-    "n_bins": [1, 0, -2, 2.5, "auto", None, HUGE],
+    "n_bins": [1, 0, -2, 2.5, "few", None, HUGE],
     "adaptive_penalty": ["yes", None, 2, 0.5],
     "calibrate": ["yes", None, 2, "temperature"],
     "dropout": [-0.1, 1.0, np.nan, None, "some"],

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import warnings
 
 import joblib
@@ -319,11 +320,31 @@ def test_rows_are_prepared_once(monkeypatch, moons):
 
 @pytest.mark.parametrize("estimator", [SMALL, QUICK], ids=["lbfgs", "adam"])
 @pytest.mark.parametrize("backend", ["threading", "loky"])
-def test_no_bit_depends_on_how_members_are_spread(estimator, backend, moons):
+def test_no_bit_depends_on_how_members_are_spread(
+    estimator, backend, moons, monkeypatch
+):
     X, y = moons
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
     one = ensemble(estimator).fit(X, y)
     with joblib.parallel_config(backend=backend):
         assert_same(ensemble(estimator, n_jobs=2).fit(X, y), one, X)
+
+
+@pytest.mark.parametrize(("n", "side_by_side"), [(300, False), (3000, True)])
+def test_short_trainings_take_turns(n, side_by_side):
+    X = np.random.RandomState(0).randn(n, 4)
+    estimator = ScratchMLPClassifier((100,), solver="adam", alpha=1.0, max_iter=1)
+    names = set()
+    train = members_module.MemberFit.train
+
+    def noted(self):
+        names.add(threading.current_thread().name)
+        return train(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(members_module.MemberFit, "train", noted)
+        ensemble(estimator, n_jobs=2).fit(X, (X[:, 0] > 0).astype(int))
+    assert ("MainThread" not in names) == side_by_side
 
 
 IN_TWO_THREADS = """
@@ -447,8 +468,9 @@ def test_a_member_that_fails_names_itself(moons):
     assert not hasattr(model, "estimators_")
 
 
-def test_a_members_warning_names_it_and_the_callers_line(moons):
+def test_a_members_warning_names_it_and_the_callers_line(moons, monkeypatch):
     X, y = moons
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
     short = ScratchMLPClassifier((8,), solver="lbfgs", alpha=1.0, max_iter=2)
     with pytest.warns(ConvergenceWarning, match="Member 0: ") as caught:
         ensemble(short, n_jobs=2).fit(X, y)
@@ -484,6 +506,7 @@ def test_an_interruption_leaves_what_is_trained(n_jobs, moons, monkeypatch):
             raise KeyboardInterrupt
         return train(self)
 
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
     monkeypatch.setattr(members_module.MemberFit, "train", interrupted)
     model = ensemble(n_jobs=n_jobs)
     with pytest.raises(KeyboardInterrupt):
@@ -622,7 +645,8 @@ def test_verbose_says_when_a_member_is_trained(moons, capsys):
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
-def test_callbacks_see_each_member_and_its_epochs(n_jobs, moons):
+def test_callbacks_see_each_member_and_its_epochs(n_jobs, moons, monkeypatch):
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
     callback = pytest.importorskip("sklearn.callback")
     X, y = moons
     monitor = callback.ScoringMonitor(scoring="neg_log_loss")

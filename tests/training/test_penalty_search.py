@@ -291,6 +291,18 @@ def test_the_training_that_follows_the_search_has_epochs(n, n_units):
     assert model.n_iter_ == len(model.loss_curve_) > 1
 
 
+@pytest.mark.parametrize("n_units", [1, 3])
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_it_has_epochs_also_where_rows_are_held_out_by_the_caller(adaptive, n_units):
+    """There the rows of the path are those of the training."""
+    rng = np.random.RandomState(1)
+    X, y = rng.randn(200, 5), np.random.RandomState(1).randint(2, size=200)
+    given = {"adaptive_penalty": adaptive, "random_state": 0}
+    model = ScratchMLPClassifier(n_units, "tanh", **given)
+    model.fit(X[:160], y[:160], X_val=X[160:], y_val=y[160:])
+    assert model.n_iter_ == len(model.loss_curve_) > 1
+
+
 def test_each_row_is_held_out_once_below_100():
     X, y = moons(99)
     search = searched(X, y)

@@ -96,9 +96,9 @@ class PenaltySearch:
             self.choice = Choice(ALPHA)
 
     @property
-    def _by_folds(self):
-        """Whether no part of a path was trained on nearly all rows."""
-        return self.on_path and len(self._parts) > 1
+    def _ends_on_all_rows(self):
+        """Whether training begins on a path over its own rows, not over a part."""
+        return self.on_path and (len(self._parts) > 1 or not self._divided)
 
     @property
     def part_is_trained_first(self):
@@ -175,18 +175,21 @@ class PenaltySearch:
                     temperature=chosen.temperature,
                 )
                 np.copyto(theta, trained[chosen.alpha])
-        if self._by_folds:
-            self._walk_all_rows()
+        if self._ends_on_all_rows:
+            self._begin(trained)
 
-    def _walk_all_rows(self):
-        """Train with the alphas above the chosen one, and begin with that.
+    def _begin(self, trained):
+        """Be on all rows where a path is before the chosen alpha.
 
-        Its own training may then take more than the epochs of a path.
+        The training with it may then take more than the epochs of a path.
         """
         parameters = self.network.parameters
         above = [alpha for alpha in self._alphas if alpha > self.choice.alpha]
         np.copyto(parameters.theta, self._first)
-        walk(self.network, self._rows, self.settings, above, lambda alpha: None)
+        if above and self._divided:
+            walk(self.network, self._rows, self.settings, above, lambda alpha: None)
+        elif above:
+            np.copyto(parameters.theta, trained[above[-1]])
         if above:
             part_units(parameters, self._first)
 
@@ -220,7 +223,7 @@ class PenaltySearch:
         """Search again under penalties that follow from the network as it is."""
         theta = self.network.parameters.theta
         choice, start = self.choice, theta.copy()
-        if self._by_folds:
+        if self._ends_on_all_rows:
             chosen = [choice.alpha]
             walk(self.network, self._rows, self.settings, chosen, lambda alpha: None)
         encoding = self._rows.encoding
