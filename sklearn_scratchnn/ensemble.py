@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -20,6 +21,7 @@ from .estimator.base import unchanged_on_error
 from .estimator.callback_observer import ensemble_observer
 from .estimator.caller import warn_caller
 from .estimator.members import (
+    ENCODINGS,
     Halt,
     MemberFit,
     automatic_encodings,
@@ -67,12 +69,13 @@ class ScratchMLPEnsembleClassifier(
     n_estimators : int, default=2
         Members. Fitting takes as many times as long, and less is gained by each.
 
-    encodings : "auto" or sequence of str, default="auto"
+    encodings : "auto", str or sequence of str, default="auto"
         ``numeric_encoding`` of the members, taken in turn; it wins over the
         estimator's own. "auto" leaves that of an estimator that names one. Else the
-        first member is as the single network is, and so are the others, but every
-        second one of a dense X takes the other encoding below 10,000 distinct rows:
-        "piecewise" below 2,500, and from there on "linear".
+        first member is as the single network is, and so are the others, but below
+        10,000 distinct rows every second one is "piecewise", or from 2,500 on, where
+        the single network has bins, "linear". Of a sparse X, or of more than 100
+        columns that would be cut, all are as the single network is.
 
     n_jobs : int, default=None
         Members that are trained at the same time, in threads, as of joblib. It changes
@@ -81,8 +84,8 @@ class ScratchMLPEnsembleClassifier(
         rows times parameters are below a million, and threads would wait.
 
     random_state : int, RandomState instance or None, default=None
-        The first member takes it as it is, the others take numbers drawn from it, in
-        place of the estimator's own.
+        The first member takes it as it is (a copy of an instance), the others take
+        numbers drawn from it, in place of the estimator's own.
 
     verbose : bool or int, default=False
         Whether to print a line when a member is trained.
@@ -98,8 +101,9 @@ class ScratchMLPEnsembleClassifier(
 
     member_weights_ : ndarray of shape (n_estimators,)
         The weight of each member in the mean, of sum 1. It falls with the square of
-        the held-out loss that the member's penalty was chosen by, or that its best
-        epoch had; all are alike where no loss is known.
+        the held-out loss that the member's penalty was chosen by, or, under early
+        stopping by the loss, that its best epoch had; all are alike where the loss of
+        one is not known.
 
     classes_ : ndarray of shape (n_outputs,)
         Class labels; for several labels a row, the numbers of the columns of y.
@@ -164,8 +168,12 @@ class ScratchMLPEnsembleClassifier(
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "estimator": [ScratchMLPClassifier, None],
         "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "encodings": [StrOptions({"auto"}), "array-like"],
-        "n_jobs": [Integral, None],
+        "encodings": [StrOptions(set(ENCODINGS)), list, tuple, np.ndarray],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
         "warm_start": ["boolean"],
@@ -176,7 +184,7 @@ class ScratchMLPEnsembleClassifier(
         estimator: ScratchMLPClassifier | None = None,
         n_estimators: int = 2,
         *,
-        encodings: Literal["auto"] | Sequence[str] = "auto",
+        encodings: str | Sequence[str] = "auto",
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool | int = False,
@@ -204,9 +212,12 @@ class ScratchMLPEnsembleClassifier(
         self : ScratchMLPEnsembleClassifier
             With the new parameters.
         """
-        nested = any(name.startswith("estimator__") for name in params)
+        prefix = "estimator__"
+        nested = {name for name in params if name.startswith(prefix)}
         if nested and params.get("estimator", self.estimator) is None:
-            params = {**params, "estimator": ScratchMLPClassifier()}
+            own = {name.removeprefix(prefix): params[name] for name in nested}
+            params = {name: params[name] for name in params.keys() - nested}
+            params["estimator"] = ScratchMLPClassifier().set_params(**own)
         super().set_params(**params)
         return self
 
@@ -271,10 +282,9 @@ class ScratchMLPEnsembleClassifier(
                 fitted=bool(there),
                 class_weight=template.class_weight,
             )
-            sample = data[0]
             encodings = check_encodings(self.encodings)
             if encodings is None:
-                encodings = automatic_encodings(template.numeric_encoding, sample)
+                encodings = automatic_encodings(template.numeric_encoding, *data)
             seeds = seeds_of(self.random_state, self.n_estimators)
             new = make_members(template, encodings, seeds, len(there), self)
             observer = ensemble_observer(self, X, y, sample_weight, len(new))
@@ -308,14 +318,17 @@ class ScratchMLPEnsembleClassifier(
         try:
             train_all(fits, self.n_jobs, self.verbose)
         except KeyboardInterrupt:
-            trained = [fit.expose() for fit in fits if fit.result is not None]
+            # A later fit may add members, so there is to be no gap.
+            whole = takewhile(lambda fit: fit.result is not None, fits)
+            trained = [fit.expose() for fit in whole]
             if trained:
                 self.__dict__.update(self._fitted_by([*there, *trained]))
             raise
         members = [*there, *(fit.expose() for fit in fits)]
-        self.__dict__.update(self._fitted_by(members))
+        attributes = self._fitted_by(members)
+        self.__dict__.update(attributes)
         if observer:
-            observer.end(self._fitted_by(members))
+            observer.end(attributes)
 
     def _fitted_by(self, members: list[ScratchMLPClassifier]) -> dict[str, Any]:
         """Return the fitted attributes of an ensemble of some fitted members."""

@@ -117,7 +117,7 @@ def prepare(
         standardizer = Standardizer(*scaling)
     elif standardize:
         robust = standardize == "robust"
-        standardizer = sample.found(("scale", robust), lambda: _scale(sample, robust))
+        standardizer = sample.once(("scale", robust), lambda: _scale(sample, robust))
         if factors is not None:
             standardizer = standardizer.stretched(factors)
     return PreparedData(sample, held_out).scaled_by(standardizer)

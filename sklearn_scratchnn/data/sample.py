@@ -212,7 +212,7 @@ class Sample:
         vars(twin).update(inputs, _found={})
         return twin
 
-    def found(self, name, find):
+    def once(self, name, find):
         """Return what was found of these rows, once for all trainings on them.
 
         Parameters
@@ -243,7 +243,7 @@ class Sample:
         Sample
             With an encoding that follows from the rows and their weights.
         """
-        return self.found(("bins", n_bins), lambda: self._cut(n_bins))
+        return self.once(("bins", n_bins), lambda: self._cut(n_bins))
 
     def _cut(self, n_bins):
         weights = self.of_subset(self.weights)

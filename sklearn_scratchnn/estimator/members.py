@@ -1,18 +1,20 @@
 """The members of an ensemble: unlike networks, trained on the same rows."""
 
+import copy
 from contextlib import contextmanager
-from threading import Event
+from threading import Condition
 
 import numpy as np
 from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.utils import check_random_state
 
+from ..data.encoding import count_numeric
 from ..training.observers import Observer
 from ..training.signals import Signal
 from ..training.threads import one_blas_thread
 from .convergence import doubts_of, warn_of_convergence
-from .defaults import MANY_ROWS
+from .defaults import BINNED_FEATURES, MANY_ROWS
 from .fitting import Fit
 
 ENCODINGS = ("auto", "linear", "piecewise")
@@ -22,40 +24,41 @@ POWER = 2  # of the held-out loss, by which a member counts less
 
 
 def seeds_of(random_state, n_members):
-    """Return the random state of each member.
+    """Return the random state of each member: none is shared, or drawn from later.
 
     Parameters
     ----------
     random_state : int, RandomState instance or None
-        The first member's own. The others' are drawn by a copy of it, the same ones
-        however many there are.
+        The first member's own, or a copy of the instance, which is then advanced. The
+        others' are drawn from it: of an int the same ones however many there are.
     n_members : int
 
     Returns
     -------
-    list
-        None for each where it is None.
+    list of int
+        The first may be a RandomState instance.
     """
-    if random_state is None:
-        return [None] * n_members
     draw = check_random_state(random_state)
-    if draw is random_state:
-        draw = np.random.RandomState()
-        draw.set_state(random_state.get_state())
-    return [random_state, *(draw.randint(2**31) for _ in range(n_members - 1))]
+    first = random_state
+    if random_state is None:
+        first = draw.randint(2**31)
+    elif draw is random_state:
+        first, draw = copy.deepcopy(random_state), copy.deepcopy(random_state)
+        random_state.randint(2**31)
+    return [first, *(draw.randint(2**31) for _ in range(n_members - 1))]
 
 
 def check_encodings(encodings):
-    """Return what `encodings` names, in a tuple; None for "auto".
+    """Return what ``encodings`` names, in a tuple; None for "auto".
 
     Raises
     ------
     ValueError
         If a name is none of `ENCODINGS`.
     """
-    if isinstance(encodings, str) and encodings == "auto":
-        return None
-    names = (encodings,) if isinstance(encodings, str) else tuple(encodings)
+    if isinstance(encodings, str):
+        return None if encodings == "auto" else (encodings,)
+    names = tuple(encodings)
     for name in names:
         if not (isinstance(name, str) and name in ENCODINGS):
             raise ValueError(
@@ -67,27 +70,32 @@ def check_encodings(encodings):
     return names
 
 
-def automatic_encodings(own, sample):
+def automatic_encodings(own, sample, held_out):
     """Return the encodings that members take in turn.
 
-    Below `MANY_ROWS` the default's and "piecewise", then the default's, which is that,
-    and "linear". From `TELLING_ROWS` on all have bins: a network that reads columns as
-    they are is too often far worse there.
+    Below `MANY_ROWS` the default's and "piecewise", then the default's, which is that
+    in a wide network, and "linear". From `TELLING_ROWS` on the default's alone: one
+    that reads columns as they are is too often far worse there. So too where rows are
+    sparse, or more columns than `BINNED_FEATURES` would be cut.
 
     Parameters
     ----------
     own : str
         That of the estimator that members are copies of; one that is given stays.
-    sample : Sample
+    sample, held_out : Sample
+        The second may be None.
 
     Returns
     -------
     tuple of str
     """
-    if own != "auto" or not isinstance(sample.X, np.ndarray):
+    parts = [part for part in (sample, held_out) if part is not None]
+    dense = all(isinstance(part.X, np.ndarray) for part in parts)
+    if own != "auto" or not dense:
         return (own,)
     n_samples = sample.distinct().n_samples
-    if n_samples >= TELLING_ROWS:
+    dear = count_numeric(sample.X, BINNED_FEATURES) > BINNED_FEATURES
+    if n_samples >= TELLING_ROWS or dear:
         return ("auto",)
     return ("auto", "linear" if n_samples >= MANY_ROWS else "piecewise")
 
@@ -134,17 +142,38 @@ class Halt(Observer):
     asks_for_state = False
 
     def __init__(self):
-        self.event = Event()
+        self.asked, self._n_running, self._changed = False, 0, Condition()
 
     def __getstate__(self):
         return {}
 
     def __setstate__(self, state):
-        self.event = Event()
+        self.__init__()
+
+    @contextmanager
+    def running(self):
+        """Count a training while the block runs."""
+        with self._changed:
+            self._n_running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._n_running -= 1
+                self._changed.notify_all()
+
+    def ask(self):
+        """Let every training end after its epoch, and none begin."""
+        self.asked = True
+
+    def wait(self):
+        """Wait until none runs."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._n_running == 0)
 
     def on_epoch(self, epoch, run):
         """Stop, if that is asked for."""
-        return Signal.STOP if self.event.is_set() else Signal.CONTINUE
+        return Signal.STOP if self.asked else Signal.CONTINUE
 
 
 class MemberFit:
@@ -180,13 +209,20 @@ class MemberFit:
 
     def train(self):
         """Train; return ``result``. A KeyboardInterrupt keeps what there is by then."""
+        if self.halt.asked:
+            return None
+        with self.halt.running():
+            return self._train()
+
+    def _train(self):
         try:
             with one_blas_thread(), self._named():
                 run = self.fit.run()
             attributes = self.fit.attributes.of(run, run.theta)
-            self.result = attributes, doubts_of(run, self.fit)
+            doubts = "" if self.halt.asked else doubts_of(run, self.fit)
+            self.result = attributes, doubts
         except BaseException as error:
-            self.halt.event.set()
+            self.halt.ask()
             run = getattr(error, "training", None)
             if run is not None and run.choice.alpha is not None and len(run.history):
                 self.result = self.fit.attributes.of(run, run.theta), ""
@@ -208,10 +244,14 @@ class MemberFit:
             yield
         except (ValueError, TypeError) as error:
             member = self.member
-            raise type(error)(
+            name = (
                 f"Member {self.number} (numeric_encoding={member.numeric_encoding!r}, "
-                f"random_state={member.random_state!r}): {error}"
-            ) from error
+                f"random_state={member.random_state!r})"
+            )
+            if type(error) not in (ValueError, TypeError):
+                error.add_note(name)
+                raise
+            raise type(error)(f"{name}: {error}") from error
 
 
 def train_all(fits, n_jobs, verbose=False):
@@ -240,7 +280,8 @@ def train_all(fits, n_jobs, verbose=False):
                 if verbose:
                     print(f"Member {fit.number} of {fits[-1].number + 1} is trained.")
     except BaseException:
-        fits[0].halt.event.set()
+        fits[0].halt.ask()
+        fits[0].halt.wait()
         raise
 
 
@@ -266,7 +307,7 @@ def jobs_for(fits, n_jobs):
 
 
 def held_out_loss(member):
-    """Return the loss that a member's alpha was chosen for, or None where none was.
+    """Return a member's loss on rows held out, or None where none is known.
 
     Parameters
     ----------
@@ -276,7 +317,8 @@ def held_out_loss(member):
     Returns
     -------
     float or None
-        Of the network that was trained without those rows.
+        Under early stopping that of its best epoch, else that which alpha was chosen
+        by.
     """
     if member.best_validation_score_ is not None and member.scoring == "loss":
         return -member.best_validation_score_
@@ -300,12 +342,14 @@ def weights_of(members):
     Returns
     -------
     ndarray of shape (n_members,)
-        Of sum 1; all alike where alpha is given, and no loss is known.
+        Of sum 1; all alike where a loss is not known, or none is finite.
     """
     losses = [held_out_loss(member) for member in members]
     weights = np.ones(len(members))
-    if None not in losses and 0 < min(losses) < np.inf:
-        weights = (min(losses) / np.array(losses)) ** POWER
+    if None not in losses and np.isfinite(losses).any():
+        losses = np.where(np.isfinite(losses), losses, np.inf)
+        losses = np.maximum(losses, np.finfo(float).tiny)
+        weights = (losses.min() / losses) ** POWER
     return weights / weights.sum()
 
 

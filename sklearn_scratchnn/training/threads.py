@@ -5,7 +5,7 @@ from functools import cache
 from itertools import pairwise
 from threading import Lock, current_thread, main_thread
 
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import OpenBLASController, ThreadpoolController
 
 MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fast
 _HELD = Lock()
@@ -21,8 +21,7 @@ def blas_threads(objective):
     """Return a context in which BLAS uses one thread, if the products are small.
 
     The number of threads is never raised, and is restored on leaving. It belongs to the
-    whole process, so only the main thread sets it: of fits that overlap in threads, the
-    first to end would give it back, and the last leave what it found.
+    whole process, so only the main thread sets it.
     """
     if current_thread() is not main_thread():
         return nullcontext()
@@ -30,10 +29,8 @@ def blas_threads(objective):
     widest = max(i * o for i, o in pairwise(sizes))
     if objective.block_rows * widest >= MIN_WORK:
         return nullcontext()
-    blas = _blas()
-    if all(library.num_threads == 1 for library in blas.lib_controllers):
-        return nullcontext()
-    return blas.limit(limits=1)
+    alone = all(library.num_threads == 1 for library in _blas().lib_controllers)
+    return nullcontext() if alone and not _HOLDERS else one_blas_thread()
 
 
 @contextmanager
@@ -44,12 +41,25 @@ def one_blas_thread():
     first sets it and the last gives back what the first found.
     """
     with _HELD:
-        limit = _blas().limit(limits=1) if not _HOLDERS else _HOLDERS[0]
-        _HOLDERS.append(limit)
+        if not _HOLDERS:
+            _HOLDERS.append((_blas().limit(limits=1), current_thread()))
+        _HOLDERS.append(current_thread())
     try:
         yield
     finally:
         with _HELD:
-            if len(_HOLDERS) == 1:
-                limit.restore_original_limits()
             _HOLDERS.pop()
+            if len(_HOLDERS) == 1:
+                _give_back(*_HOLDERS.pop())
+
+
+def _give_back(limit, thread):
+    """Restore what a limit found, in any thread.
+
+    Since threadpoolctl 3.8 the thread that set a limit controls OpenBLAS until it says
+    that it is done, and others are not heard.
+    """
+    done = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
+    done(force=current_thread() is not thread)
+    limit.restore_original_limits()
+    done(force=False)

@@ -191,11 +191,34 @@ def test_a_random_state_instance_is_the_first_members(moons):
     assert_array_equal(model.estimators_[0].coefs_[0], single.coefs_[0])
 
 
+def test_a_random_state_instance_goes_on(moons):
+    """By the same step for any backend, so that a second fit is another one."""
+    answers = []
+    for backend in "threading", "loky":
+        random_state = np.random.RandomState(5)
+        model = ensemble(QUICK, n_jobs=2, random_state=random_state)
+        with pytest.MonkeyPatch.context() as patch, joblib.parallel_config(backend):
+            patch.setattr(members_module, "SHARED_WORK", 0)
+            answers += [model.fit(*moons).predict_proba(moons[0]) for _ in range(2)]
+    assert_array_equal(answers[:2], answers[2:])
+    assert np.abs(answers[0] - answers[1]).max() > 1e-3
+
+
+def test_the_global_random_state_seeds_members_one_by_one(moons, monkeypatch):
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
+    answers = []
+    for n_jobs in 1, 2:
+        np.random.seed(0)  # noqa: NPY002
+        model = ensemble(QUICK, n_jobs=n_jobs, random_state=None)
+        answers.append(model.fit(*moons).predict_proba(moons[0]))
+    assert_array_equal(*answers)
+
+
 def test_seeds_are_the_same_ones_however_many():
     assert seeds_of(7, 2) == seeds_of(7, 5)[:2]
     assert seeds_of(7, 5)[0] == 7
     assert len(set(seeds_of(7, 5))) == 5
-    assert seeds_of(None, 2) == [None, None]
+    assert len(set(seeds_of(None, 3))) == 3
 
 
 def encodings_of(model):
@@ -208,6 +231,12 @@ def test_encodings_alternate(moons):
     by_turns = ["linear", "piecewise", "linear", "piecewise"]
     assert encodings_of(ensemble(n_estimators=4).fit(X, y)) == by_turns
     assert encodings_of(ensemble().fit(sparse.csr_array(X), y)) == ["linear"] * 3
+    held_out = {"X_val": sparse.csr_array(X[80:]), "y_val": y[80:]}
+    model = ensemble(QUICK).fit(X[:80], y[:80], **held_out)
+    assert encodings_of(model) == ["linear"] * 3
+    wide = np.random.RandomState(0).randn(120, 101)
+    assert encodings_of(ensemble().fit(wide, y)) == ["linear"] * 3
+    assert encodings_of(ensemble(encodings="piecewise").fit(X, y)) == ["piecewise"] * 3
     binned = clone(SMALL).set_params(numeric_encoding="piecewise")
     assert encodings_of(ensemble(binned).fit(X, y)) == ["piecewise"] * 3
 
@@ -243,6 +272,10 @@ def test_the_weight_of_a_member_falls_with_its_held_out_loss(moons):
     for member, loss in zip(model.estimators_, (0.1, 0.2, np.inf)):
         member.alpha_path_["validation_loss"][:] = loss
     assert_allclose(weights_of(model.estimators_), [4 / 5, 1 / 5, 0])
+    model.estimators_[2].alpha_path_["validation_loss"][:] = np.nan
+    assert_allclose(weights_of(model.estimators_[::-1]), [0, 1 / 5, 4 / 5])
+    model.estimators_[0].alpha_path_["validation_loss"][:] = 0.0
+    assert_allclose(weights_of(model.estimators_), [1, 0, 0])
     model.estimators_[2].alpha_path_ = None
     assert_allclose(weights_of(model.estimators_), 1 / 3)
 
@@ -387,6 +420,58 @@ def test_blas_has_one_thread_in_training_and_as_many_as_before_after_it():
     assert "[" in done.stdout
 
 
+TWO_THREADS_OF_THE_USER = """
+import threading
+from sklearn.datasets import make_moons
+from threadpoolctl import threadpool_info
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPEnsembleClassifier
+
+def threads():
+    return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
+
+X, y = make_moons(120, noise=0.25, random_state=0)
+settings = dict(solver="adam", alpha=1.0, max_iter=2, early_stopping=True)
+begun, other_begun, ended = (threading.Event() for _ in range(3))
+seen, before = [], threads()
+
+def score_of_main(*_):
+    begun.set()
+    other_begun.wait(10)
+    return 1.0
+
+def score_of_other(*_):
+    other_begun.set()
+    ended.wait(10)
+    seen.append(threads())
+    return 1.0
+
+def fit_ensemble():
+    begun.wait(10)
+    network = ScratchMLPClassifier((20,), scoring=score_of_other, **settings)
+    ScratchMLPEnsembleClassifier(network, 2, random_state=0).fit(X, y)
+
+other = threading.Thread(target=fit_ensemble)
+other.start()
+ScratchMLPClassifier((20,), scoring=score_of_main, **settings).fit(X, y)
+ended.set()
+other.join()
+assert all(set(each) == {1} for each in seen), seen
+assert threads() == before, threads()
+"""
+
+
+def test_a_fit_that_ends_first_leaves_blas_to_the_ensemble():
+    two = {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_THREADS_OF_THE_USER],
+        env=os.environ | two,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_overlapping_holders_of_blas_give_back_what_the_first_found():
     def threads():
         return [i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"]
@@ -430,8 +515,10 @@ def test_fit_never_changes_the_estimator(moons):
 def test_set_params_puts_a_network_in_place_of_none():
     model = ScratchMLPEnsembleClassifier().set_params(estimator__alpha=2.0)
     assert model.estimator.alpha == 2.0
+    model = ScratchMLPEnsembleClassifier()
     with pytest.raises(ValueError, match="alfa"):
-        ScratchMLPEnsembleClassifier().set_params(estimator__alfa=2.0)
+        model.set_params(estimator__alfa=2.0)
+    assert model.estimator is None
 
 
 @pytest.mark.parametrize(
@@ -442,7 +529,9 @@ def test_set_params_puts_a_network_in_place_of_none():
         ({"encodings": ("linear", "curved")}, "curved"),
         ({"encodings": ()}, "encodings"),
         ({"estimator": ScratchMLPClassifier(alpha=-1)}, "alpha"),
+        ({"encodings": {"linear", "piecewise"}}, "encodings"),
         ({"n_jobs": 1.5}, "n_jobs"),
+        ({"n_jobs": 0}, "n_jobs"),
     ],
 )
 def test_what_cannot_be_used_is_named(params, message, moons):
@@ -513,6 +602,31 @@ def test_an_interruption_leaves_what_is_trained(n_jobs, moons, monkeypatch):
         model.fit(X, y)
     assert 1 <= len(model.estimators_) <= 2
     assert model.predict_proba(X).shape == (120, 2)
+
+
+def test_an_interruption_waits_for_members_in_training(moons, monkeypatch):
+    """Side by side, the others end after their epoch and are kept."""
+    pytest.importorskip("sklearn.callback")
+    from sklearn_scratchnn.callbacks.base import Callback
+
+    monkeypatch.setattr(members_module, "SHARED_WORK", 0)
+    under_way = threading.Event()
+
+    class Interrupt(Callback):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "epoch" and context.parent.task_id == 1:
+                under_way.wait(10)
+                raise KeyboardInterrupt
+            if context.task_name == "epoch" and context.task_id == 1:
+                under_way.set()
+
+    long = clone(QUICK).set_params(max_iter=100_000)
+    model = ensemble(long, n_estimators=2, n_jobs=2).set_callbacks(Interrupt())
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(*moons)
+    assert 1 <= model.estimators_[0].n_iter_ < 100_000
+    names = [thread.name for thread in threading.enumerate()]
+    assert model.predict(moons[0]).shape == (120,), names
 
 
 def test_an_interrupted_member_keeps_its_best_so_far(moons):

@@ -96,7 +96,7 @@ class PenaltySearch:
             self.choice = Choice(ALPHA)
 
     @property
-    def _ends_on_all_rows(self):
+    def _begins_on_all_rows(self):
         """Whether training begins on a path over its own rows, not over a part."""
         return self.on_path and (len(self._parts) > 1 or not self._divided)
 
@@ -175,7 +175,7 @@ class PenaltySearch:
                     temperature=chosen.temperature,
                 )
                 np.copyto(theta, trained[chosen.alpha])
-        if self._ends_on_all_rows:
+        if self._begins_on_all_rows:
             self._begin(trained)
 
     def _begin(self, trained):
@@ -223,7 +223,7 @@ class PenaltySearch:
         """Search again under penalties that follow from the network as it is."""
         theta = self.network.parameters.theta
         choice, start = self.choice, theta.copy()
-        if self._ends_on_all_rows:
+        if self._begins_on_all_rows:
             chosen = [choice.alpha]
             walk(self.network, self._rows, self.settings, chosen, lambda alpha: None)
         encoding = self._rows.encoding
