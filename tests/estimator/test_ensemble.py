@@ -785,9 +785,10 @@ def test_a_callback_stops_each_member_by_itself(moons):
     assert [member.n_iter_ for member in model.estimators_] == [3, 3, 3]
 
 
-def test_one_progress_bar(moons, capsys):
+def test_one_progress_bar(moons, capsys, monkeypatch):
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", "200")  # which rich keeps, for later tests as well
     ensemble(QUICK).set_callbacks(callback.ProgressBar()).fit(*moons)
     assert "member" in capsys.readouterr().out
 
