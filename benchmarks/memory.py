@@ -1,5 +1,9 @@
 """Memory that `fit` needs beyond its input, each case in a process of its own.
 
+A case that is called a table has ten columns of numbers and five of texts, of 3 to
+1,000 categories, and a tenth of its values missing. Its codes take 10 bytes a row,
+which are part of the figures.
+
 There are two figures. *Resident* is the growth of the process's anonymous memory (Linux
 counts it as RssAnon), sampled every millisecond during the first fit: BLAS and modules
 imported late are in it, pages of a mapped file are not. *Allocated* is the largest sum
@@ -15,6 +19,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from _common import allocated_peak, argument_parser, markdown, parse, report
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
@@ -23,6 +28,9 @@ from sklearn_scratchnn import ScratchMLPClassifier
 
 STATUS = Path("/proc/self/status")
 MINIBATCH = {"solver": "adam", "early_stopping": False, "max_iter": 1}
+TABLE = "ScratchMLP, defaults, a table with texts and gaps"
+PREDICT = "ScratchMLP, predict_proba of that table"
+CATEGORIES = (3, 10, 50, 200, 1000)
 # Name: estimator, its settings, whether X is memory-mapped, megabytes to stay under.
 CASES = {
     "ScratchMLP, Adam": (ScratchMLPClassifier, MINIBATCH, False, 40),
@@ -47,6 +55,8 @@ CASES = {
         False,
         60,
     ),
+    TABLE: (ScratchMLPClassifier, {"max_iter": 1}, False, 50),
+    PREDICT: (ScratchMLPClassifier, {"max_iter": 1}, False, 50),
     "MLPClassifier, Adam": (MLPClassifier, MINIBATCH, False, None),
     "MLPClassifier, L-BFGS": (
         MLPClassifier,
@@ -103,20 +113,44 @@ def make_rows(n_samples, n_features, folder=None):
     return X, y
 
 
+def make_table(n_samples):
+    """Return a DataFrame of numbers and texts, with gaps, and classes 0 and 1."""
+    rng = np.random.default_rng(0)
+    X = {f"x{j}": rng.standard_normal(n_samples) for j in range(10)}
+    y = (X["x0"] + rng.standard_normal(n_samples) > 0).astype(np.int64)
+    for column in X.values():
+        column[rng.random(n_samples) < 0.1] = np.nan
+    for n_categories in CATEGORIES:
+        texts = np.array([f"category {i}" for i in range(n_categories)] + [None])
+        codes = rng.integers(0, n_categories, n_samples)
+        codes[rng.random(n_samples) < 0.1] = n_categories
+        X[f"of {n_categories}"] = texts[codes]
+    return pd.DataFrame(X, copy=False), y
+
+
 def measure_here(name, n_samples, n_features):
     """Return a case's megabytes, measured in this process."""
     estimator, settings, mapped, _ = CASES[name]
     warnings.simplefilter("ignore", ConvergenceWarning)
     with tempfile.TemporaryDirectory() as folder:
-        X, y = make_rows(n_samples, n_features, folder if mapped else None)
+        if name in (TABLE, PREDICT):
+            X, y = make_table(n_samples)
+        else:
+            X, y = make_rows(n_samples, n_features, folder if mapped else None)
 
-        def fit():
+        def work():
             estimator(random_state=0, **settings).fit(X, y)
+
+        if name == PREDICT:
+            model = estimator(random_state=0, **settings).fit(X[:20_000], y[:20_000])
+
+            def work():
+                model.predict_proba(X)
 
         figures = {}
         if STATUS.exists():
-            figures["resident"] = resident_growth(fit) / 1e6
-        figures["allocated"] = allocated_peak(fit) / 1e6
+            figures["resident"] = resident_growth(work) / 1e6
+        figures["allocated"] = allocated_peak(work) / 1e6
     return figures
 
 

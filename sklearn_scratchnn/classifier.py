@@ -159,6 +159,15 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         Factors on the weights of X's rows; "balanced" gives all classes the same sum.
         They count for rows that `fit` holds out of X, and not for ``X_val``.
 
+    categorical_features : "from_dtype", None or array-like, default="from_dtype"
+        Which columns hold categories. "from_dtype" are those of a pandas or polars
+        DataFrame that are of a categorical dtype, or hold texts; None is none; else a
+        mask of the columns, their indices, or their names. Each category has an input
+        of 0 and 1. Those of fewer than 5 rows, by weight, are rare, as are all but the
+        1,000 most frequent of a column: these share one input. A category that training
+        rows did not have counts as rare, and where none is rare all inputs of its
+        column are 0. A missing value is a category of its own.
+
     numeric_encoding : {"auto", "linear", "piecewise"}, default="auto"
         What the first layer reads of a column. "linear" is the column itself.
         "piecewise" is the column and, beside it, ``n_bins`` inputs or fewer, one for
@@ -166,7 +175,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         of three values or fewer has no bins. "auto" is "piecewise" in the minibatch
         solvers from 2,500 distinct rows on, where X is dense and no more than 100
         columns have more values than that; else, and in `partial_fit`, "linear". A
-        sparse X cannot be "piecewise".
+        sparse X cannot be "piecewise". Not for categories.
 
     n_bins : int or "auto", default="auto"
         The most bins of a column; "auto" is 16 in the minibatch solvers from 2,500
@@ -181,9 +190,9 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         the weights of column j in a first network, over the largest and at least 0.001,
         it minimises the loss plus ``alpha / (2 n) (sum_j |W_j|^2 / r_j^2 + ...)``, the
         dots standing for the other layers, r scaled to a mean square of 1: the adaptive
-        ridge [3]_. All bins of a column share one r. Where every r is above a half, all
-        columns count, and keep one penalty. "auto" is True for "lbfgs" and
-        "gauss_newton", unless columns are cut into bins.
+        ridge [3]_. All bins of a column share one r; each category has its own. Where
+        every r is above a half, all columns count, and keep one penalty. "auto" is True
+        for "lbfgs" and "gauss_newton", unless columns are cut into bins.
 
     calibrate : bool or "auto", default="auto"
         Whether the logits are divided by a temperature [4]_, where ``alpha`` is chosen:
@@ -284,8 +293,26 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         None for a linear encoding.
 
     encoded_feature_names_ : ndarray of object of shape (n_inputs,)
-        What the first layer reads: the columns, then "column in [low, high]" of each
-        bin.
+        What the first layer reads: the columns of numbers; "column in [low, high]" of
+        each bin; "column is missing"; of each categorical column "column=category",
+        "column is missing" and "column is rare".
+
+    is_categorical_ : ndarray of bool of shape (n_features_in_,) or None
+        Which columns hold categories; None for none.
+
+    categories_ : list of ndarray of object or None
+        The categories of each column that have an input of their own, sorted; of a
+        column of numbers none. None where all columns are numbers.
+
+    has_missing_ : ndarray of bool of shape (n_features_in_,) or None
+        Columns with an input for missing values; None for none.
+
+    has_rare_ : ndarray of bool of shape (n_features_in_,) or None
+        Columns with an input for rare categories. None where all columns are numbers.
+
+    column_means_ : ndarray of shape (n_features_in_,)
+        The weighted means of the training rows, which stand for a missing number. NaN
+        for a categorical column, and one without any value, which is ignored.
 
     penalty_factors_ : ndarray of shape (n_inputs,) or None
         The factors r of ``adaptive_penalty``; None where all columns are penalised
@@ -381,6 +408,11 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     alpha_path_: dict[str, np.ndarray] | None
     temperature_: float
     bin_edges_: list[np.ndarray] | None
+    is_categorical_: np.ndarray | None
+    categories_: list[np.ndarray] | None
+    has_missing_: np.ndarray | None
+    has_rare_: np.ndarray | None
+    column_means_: np.ndarray
     penalty_factors_: np.ndarray | None
     feature_importances_: np.ndarray
     n_features_in_: int
@@ -416,6 +448,10 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         standardize: bool | Literal["robust"] = "robust",
         dtype: Literal["auto", "float32", "float64"] = "auto",
         class_weight: dict[Any, Any] | Literal["balanced"] | None = None,
+        categorical_features: Sequence[Any]
+        | np.ndarray
+        | Literal["from_dtype"]
+        | None = "from_dtype",
         numeric_encoding: Literal["auto", "linear", "piecewise"] = "auto",
         n_bins: int | Literal["auto"] = "auto",
         adaptive_penalty: bool | Literal["auto"] = "auto",
@@ -454,6 +490,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         self.standardize = standardize
         self.dtype = dtype
         self.class_weight = class_weight
+        self.categorical_features = categorical_features
         self.numeric_encoding = numeric_encoding
         self.n_bins = n_bins
         self.adaptive_penalty = adaptive_penalty
@@ -481,9 +518,12 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Any real dtype. It is converted and standardised a block at a time; CSC
-            becomes CSR, and an array that is not C-ordered is copied once.
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+            Numbers of any real dtype; in a DataFrame of pandas or polars texts and
+            categories, too, see ``categorical_features``. A missing number (NaN, None,
+            NA) is the column's mean, and where training rows lack some, an input says
+            so; a sparse X can have none. All is encoded and standardised a block at a
+            time; CSC becomes CSR, and an array that is not C-ordered is copied once.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Labels of any type, of two classes or more; or an indicator matrix.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -509,7 +549,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         ConvergenceWarning
             If the result is not to be trusted. The text names a remedy.
         UserWarning
-            If a parameter is set that the solver does not read.
+            If a parameter is set that the solver does not read, or a column has no
+            value.
         """
         return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
@@ -527,13 +568,14 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Random state, optimizer state, counters and history carry on, also through a
         pickle between two calls; a changed learning rate is honoured. The rows of the
-        first call fix the standardisation, and the bins. After `fit`, training goes on
-        from the fitted layers, before their temperature. A call of a few rows is an
-        update of full size from their noise: gather rows until there are some hundred.
+        first call fix the categories, the means, the standardisation and the bins.
+        After `fit`, training goes on from the fitted layers, before their temperature.
+        A call of a few rows is an update of full size from their noise: gather rows
+        until there are some hundred.
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
             Need not hold every class.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -568,7 +610,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -588,7 +630,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -608,7 +650,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -629,7 +671,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -659,7 +701,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
         target : label or int, default=None
             The class, or for several labels a row the label's column; None for the last
             of ``classes_``.
@@ -668,7 +710,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
         Returns
         -------
         gradients : ndarray of shape (n_samples, n_features)
-            In units of the output per unit of the raw feature.
+            In units of the output per unit of the raw feature. NaN where there is no
+            derivative: in categorical columns, and where a number is missing.
 
         Raises
         ------
@@ -688,5 +731,6 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.classifier_tags.multi_label = True
         return tags

@@ -16,6 +16,7 @@ from ._compat import CallbackSupportMixin, Interval, StrOptions
 from ._typing import Integral, Rows
 from .classifier import ScratchMLPClassifier
 from .data.checks import check_X
+from .data.columns import Columns
 from .displays.notebook import EnsembleNotebookMixin
 from .estimator.base import unchanged_on_error
 from .estimator.callback_observer import ensemble_observer
@@ -113,6 +114,17 @@ class ScratchMLPEnsembleClassifier(
 
     out_activation_ : {"softmax", "logistic"}
 
+    is_categorical_ : ndarray of bool of shape (n_features_in_,) or None
+        All five, for all members: as of `ScratchMLPClassifier`.
+
+    categories_ : list of ndarray of object or None
+
+    has_missing_ : ndarray of bool of shape (n_features_in_,) or None
+
+    has_rare_ : ndarray of bool of shape (n_features_in_,) or None
+
+    column_means_ : ndarray of shape (n_features_in_,)
+
     feature_importances_ : ndarray of shape (n_features_in_,)
         The mean of the members', weighted.
 
@@ -160,6 +172,11 @@ class ScratchMLPEnsembleClassifier(
     classes_: np.ndarray
     n_outputs_: int
     out_activation_: str
+    is_categorical_: np.ndarray | None
+    categories_: list[np.ndarray] | None
+    has_missing_: np.ndarray | None
+    has_rare_: np.ndarray | None
+    column_means_: np.ndarray
     feature_importances_: np.ndarray
     history_: dict[str, np.ndarray]
     n_features_in_: int
@@ -240,7 +257,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
         sample_weight : array-like of shape (n_samples,), default=None
         X_val, y_val : as X and y, default=None
@@ -281,6 +298,7 @@ class ScratchMLPEnsembleClassifier(
                 sample_weight_val,
                 fitted=bool(there),
                 class_weight=template.class_weight,
+                categorical_features=template.categorical_features,
             )
             encodings = check_encodings(self.encodings)
             if encodings is None:
@@ -340,6 +358,7 @@ class ScratchMLPEnsembleClassifier(
             "classes_": members[0].classes_,
             "n_outputs_": members[0].n_outputs_,
             "out_activation_": members[0].out_activation_,
+            **vars(Columns.of(members[0])),
             "feature_importances_": weights @ importances,
             "history_": history_of(members),
         }
@@ -353,7 +372,7 @@ class ScratchMLPEnsembleClassifier(
     def _logits_of_members(self, X: Rows) -> tuple[Loss, np.ndarray]:
         """Return the members' loss, and their logits, (M, n_samples, K)."""
         check_is_fitted(self)
-        X = check_X(self, X)
+        X = check_X(self, X, Columns.of(self))
         logits = [member._predictor_of(X).outputs() for member in self.estimators_]
         return loss_with_link(self.out_activation_), np.stack(logits)
 
@@ -368,7 +387,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -384,7 +403,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -399,7 +418,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -414,7 +433,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -429,7 +448,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
 
         Returns
         -------
@@ -452,7 +471,7 @@ class ScratchMLPEnsembleClassifier(
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
         measure : {"mutual_information", "std"}, default="mutual_information"
             "mutual_information" between the answer and the member: the entropy of the
             mean less the mean of the entropies, in nats. "std" is the standard
@@ -490,5 +509,6 @@ class ScratchMLPEnsembleClassifier(
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = True
         tags.classifier_tags.multi_label = True
         return tags

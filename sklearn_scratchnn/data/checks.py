@@ -2,41 +2,204 @@
 
 import numpy as np
 from scipy import sparse
+from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from .._compat import _check_sample_weight
+from .column_checks import (
+    check_finite,
+    check_names,
+    label_of,
+    read_columns,
+    roles_of,
+)
+from .columns import RawTable
+from .frames import KINDS_OF_NUMBERS, columns_of, library_of, names_of
+from .table import Table
 
 # X stays in any of these; all else that can be a number becomes the first, float64.
 NUMBERS = [np.dtype(code) for code in "dfe?" + np.typecodes["AllInteger"]]
 
 
-def check_X_y(estimator, X, y, reset):
-    """Return X as an array or CSR matrix and y as an array, of as many rows."""
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        accept_sparse=["csr", "csc"],
-        multi_output=True,
-        dtype=NUMBERS,
-        order=None,
-        reset=reset,
-    )
-    return as_rows(X), y.toarray() if sparse.issparse(y) else y
+def check_X_y(estimator, X, y, *, reset, categorical_features=None, columns=None):
+    """Return X and y, checked, of as many rows.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Whose names and number of columns are set, or compared.
+    X, y : array-like
+    reset : bool
+        Whether they are set.
+    categorical_features : "from_dtype", None or array-like, default=None
+        As of `ScratchMLPClassifier`; not looked at where ``columns`` are known.
+    columns : Columns, default=None
+        What was learnt of the columns before.
+
+    Returns
+    -------
+    X : ndarray, CSR matrix or RawTable
+        One of the first two, with its rows lying together, where all columns are
+        numbers without gaps.
+    y : ndarray
+    """
+    check_names(X, None if reset else _names(estimator))
+    checked, y = _validate(estimator, X, reset, y)
+    y = y.toarray() if sparse.issparse(y) else y
+    n_features = checked.shape[1]
+    if columns is None:
+        in_frame = library_of(X) is not None
+        roles = roles_of(categorical_features, names_of(X), n_features, in_frame)
+    else:
+        roles = columns.roles(n_features)
+    return _read(as_rows(checked), roles, columns, _names(estimator)), y
 
 
-def check_X(estimator, X):
-    """Return X for a prediction as an array or CSR matrix."""
-    X = validate_data(
-        estimator, X, accept_sparse=["csr", "csc"], dtype=NUMBERS, reset=False
+def check_X(estimator, X, columns):
+    """Return X for a prediction as an array, CSR matrix or `Table`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted.
+    X : array-like or Table
+    columns : Columns
+        What was learnt of the columns.
+
+    Returns
+    -------
+    ndarray, CSR matrix or Table
+    """
+    if isinstance(X, Table):
+        return X
+    check_names(X, _names(estimator))
+    X = _validate(estimator, X, False)
+    X = X.tocsr() if sparse.issparse(X) else X
+    X = _read(X, columns.roles(X.shape[1]), columns, _names(estimator))
+    if not isinstance(X, RawTable):
+        return X
+    if columns.column_means_ is None:
+        raise ValueError(
+            "X contains NaN. This model was saved by a version that took none, and "
+            "does not know the columns' means; replace what is missing, or fit again."
+        )
+    return columns.code(X)
+
+
+def _names(estimator):
+    names = getattr(estimator, "feature_names_in_", None)
+    return None if names is None else names.tolist()
+
+
+def _validate(estimator, X, reset, *y):
+    """Return X, and y where it is given, as scikit-learn checks them.
+
+    X becomes an array or a sparse matrix of numbers; a table of columns of several
+    dtypes, or an array of objects, stays as it came.
+    """
+    X, is_plain = _as_array(X)
+    if is_plain:
+        return validate_data(
+            estimator,
+            X,
+            *y,
+            accept_sparse=["csr", "csc"],
+            dtype=NUMBERS,
+            reset=reset,
+            ensure_all_finite=sparse.issparse(X),
+            **({"multi_output": True} if y else {}),
+        )
+    validate_data(estimator, X, *y, skip_check_array=True, reset=reset)
+    for size, what in zip(X.shape, ("sample", "feature")):
+        if size == 0:
+            raise ValueError(
+                f"X has 0 {what}(s), (shape={X.shape}); at least 1 is needed."
+            )
+    if not y:
+        return X
+    y = check_array(
+        *y, accept_sparse="csr", ensure_2d=False, dtype=None, input_name="y"
     )
-    return X.tocsr() if sparse.issparse(X) else X
+    check_consistent_length(X, y)
+    return X, y
+
+
+def _as_array(X):
+    """Return X, and whether its columns are one array of numbers.
+
+    Lists become an array; a table of columns of several dtypes stays as it is.
+    """
+    if sparse.issparse(X):
+        return X, True
+    if library_of(X) is not None:
+        return X, X.shape[1] > 0 and all(map(_is_plain, X.dtypes))
+    if not hasattr(X, "dtype"):
+        try:
+            array = np.asarray(X)
+        except ValueError:  # rows of unequal length: scikit-learn says so
+            return X, True
+        # Numbers beside texts stay numbers.
+        X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
+    has_objects = getattr(X.dtype, "kind", "f") in "OUSTmM"
+    return X, X.ndim != 2 or not has_objects
+
+
+def _is_plain(dtype):
+    """Whether a column is of an ordinary numeric dtype, or a sparse one of pandas."""
+    if isinstance(dtype, np.dtype):
+        return dtype.kind in KINDS_OF_NUMBERS
+    if hasattr(dtype, "is_numeric"):  # of polars
+        return dtype.is_numeric()
+    return hasattr(dtype, "fill_value")
+
+
+def _read(X, roles, columns, names):
+    """Return what has no gaps and no categories as it is, else a `RawTable`."""
+    known_numbers = columns is None or columns.are_numbers
+    if sparse.issparse(X):
+        if not known_numbers:
+            raise ValueError(
+                "X is sparse, but the model was fitted on columns with categories or "
+                "missing values; give X.toarray(), or a DataFrame."
+            )
+        return X
+    is_array = isinstance(X, np.ndarray) and X.dtype.kind in KINDS_OF_NUMBERS
+    if is_array and True not in roles:
+        if not _has_gaps(X, names) and known_numbers:
+            return X
+        return RawTable(list(X.T), names, len(X), X)
+    read = read_columns(columns_of(X), names, roles)
+    if known_numbers and not any(map(_has_gaps_or_categories, read)):
+        return np.stack(read, axis=1)
+    return RawTable(read, names, X.shape[0])
+
+
+def _has_gaps(X, names):
+    """Whether a number is missing; an infinite one is an error naming its column."""
+    if X.dtype.kind != "f":
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(X.sum()):
+            return False
+    gaps = [check_finite(column, label_of(names, j)) for j, column in enumerate(X.T)]
+    return any(gaps)
+
+
+def _has_gaps_or_categories(column):
+    if not isinstance(column, np.ndarray):
+        return True
+    return column.dtype.kind == "f" and bool(np.isnan(column).any())
 
 
 def as_rows(X):
-    """Return X with its rows lying together: a C-ordered array or a canonical CSR."""
-    if not sparse.issparse(X):
+    """Return X with its rows lying together: a C-ordered array or a canonical CSR.
+
+    A table of several dtypes is returned as it is.
+    """
+    if isinstance(X, np.ndarray):
         return X if X.flags.c_contiguous else np.ascontiguousarray(X)
+    if not sparse.issparse(X):
+        return X
     X = X.tocsr()
     if not X.has_canonical_format:
         X = X.copy()

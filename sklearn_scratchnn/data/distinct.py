@@ -37,19 +37,43 @@ def distinct_rows(columns, rows):
     >>> X[order].tolist(), first.tolist()
     ([[1, 3], [1, 5], [2, 0], [2, 0]], [0, 1, 2])
     """
-    order = rows.copy()
+    order = row_numbers(rows)
     begins = np.zeros(len(rows), bool)  # whether a row differs from that before it
     begins[:1] = True
-    for column in columns:
+    for i, column in enumerate(columns):
+        if i == 0:  # all rows are one group
+            order = order[np.argsort(column[order], kind="stable")]
+            values = column[order]
+            begins[1:] = values[1:] != values[:-1]
+            continue
         tied = np.flatnonzero(_in_groups(begins))
         if not len(tied):
             break
-        group, values = np.cumsum(begins)[tied], column[order[tied]]
+        group = np.cumsum(begins, dtype=order.dtype)[tied]
+        values = column[order[tied]]
         sorting = np.lexsort((values, group))
         order[tied], values = order[tied[sorting]], values[sorting]
         differs = (values[1:] != values[:-1]) & (group[1:] == group[:-1])
         begins[tied[1:][differs]] = True
-    return order, np.flatnonzero(begins)
+    return order, row_numbers(np.flatnonzero(begins))
+
+
+def row_numbers(rows):
+    """Return indices of rows in 32 bits, which hold them all but of immense tables.
+
+    Parameters
+    ----------
+    rows : int or ndarray of int
+        Of a number, all rows of so many.
+
+    Returns
+    -------
+    ndarray of int
+        A new array.
+    """
+    n = rows if np.ndim(rows) == 0 else rows.max(initial=0) + 1
+    dtype = np.int32 if n <= np.iinfo(np.int32).max else np.int64
+    return np.arange(n, dtype=dtype) if np.ndim(rows) == 0 else rows.astype(dtype)
 
 
 def _in_groups(begins):

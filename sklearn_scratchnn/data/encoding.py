@@ -39,6 +39,8 @@ class PiecewiseEncoding:
         The columns, and all bins.
     column_of_input : ndarray of int of shape (n_inputs,)
         The column that each input is made of.
+    group_of_input : ndarray of int of shape (n_inputs,)
+        The same: inputs of a group share one penalty.
     source : ndarray of int of shape (n_bins,)
         The column of each bin, over all columns.
     lower, width : ndarray of float64 of shape (n_bins,)
@@ -65,51 +67,12 @@ class PiecewiseEncoding:
         n_bins = [max(len(e) - 1, 0) for e in edges]
         columns = np.arange(len(edges))
         self.source = np.repeat(columns, n_bins)
-        self.lower = np.concatenate([e[:-1] for e in edges])
-        self.width = np.concatenate([np.diff(e) for e in edges])
+        none = np.empty(0)
+        self.lower = np.concatenate([none, *(e[:-1] for e in edges)])
+        self.width = np.concatenate([none, *(np.diff(e) for e in edges)])
         self.column_of_input = np.concatenate([columns, self.source])
+        self.group_of_input = self.column_of_input
         self.n_inputs = len(self.column_of_input)
-
-    @classmethod
-    def from_rows(cls, X, weights=None, subset=None, n_bins=16):
-        """Find the edges of all columns.
-
-        Parameters
-        ----------
-        X : ndarray of shape (n_rows, n_features)
-        weights : ndarray of shape (n_samples,), default=None
-            None where all rows count alike.
-        subset : ndarray of int of shape (n_samples,), default=None
-            The rows that count, where not all do. Of more than `SAMPLE` rows as many
-            are looked at, at equal distances.
-        n_bins : int, default=16
-
-        Returns
-        -------
-        PiecewiseEncoding
-
-        Raises
-        ------
-        ValueError
-            If a column is so wide that its differences are infinite.
-        """
-        rows = np.arange(X.shape[0]) if subset is None else subset
-        if len(rows) > SAMPLE:
-            chosen = np.linspace(0, len(rows) - 1, SAMPLE).astype(np.intp)
-            rows, weights = rows[chosen], None if weights is None else weights[chosen]
-        whole = len(rows) == X.shape[0] and subset is None
-        edges = []
-        for j in range(X.shape[1]):
-            column = X[:, j] if whole else X[rows, j]
-            edges.append(_edges_of_column(column.astype(np.float64), weights, n_bins))
-            with np.errstate(over="ignore"):
-                if not np.isfinite(np.diff(edges[-1])).all():
-                    raise ValueError(
-                        f"Column {j} of X is too wide for numeric_encoding='piecewise':"
-                        " its values lie further apart than float64 reaches. Please "
-                        "divide the column by a constant."
-                    )
-        return cls(edges)
 
     def encode(self, rows, out=None):
         """Return the inputs of some rows: their columns, then the bins.
@@ -182,12 +145,13 @@ class PiecewiseEncoding:
         return np.array([*columns, *bins], dtype=object)
 
 
-def count_numeric(X, most):
+def count_numeric(columns, most):
     """Return how many columns have more than `FEW_VALUES` values, counted to ``most``.
 
     Parameters
     ----------
-    X : ndarray of shape (n_rows, n_features)
+    columns : iterable of ndarray of shape (n_rows,)
+        Numbers, with NaN where one is missing.
     most : int
 
     Returns
@@ -196,16 +160,67 @@ def count_numeric(X, most):
         ``most + 1`` for any larger number.
     """
     found = 0
-    for column in X.T:
+    for column in columns:
         # A thousand rows tell of most columns.
-        some = len(np.unique(column[:1000])) > FEW_VALUES
-        found += some or len(np.unique(column)) > FEW_VALUES
+        found += _has_more_values(column[:1000]) or _has_more_values(column)
         if found > most:
             break
     return found
 
 
+def edges_of_columns(columns, weights=None, subset=None, n_bins=16):
+    """Return the edges of all columns.
+
+    Parameters
+    ----------
+    columns : sequence of ndarray of shape (n_rows,)
+        NaN where a value is missing, which is left out.
+    weights : ndarray of shape (n_samples,), default=None
+        None where all rows count alike.
+    subset : ndarray of int of shape (n_samples,), default=None
+        The rows that count, where not all do. Of more than `SAMPLE` rows as many
+        are looked at, at equal distances.
+    n_bins : int, default=16
+
+    Returns
+    -------
+    list of ndarray
+
+    Raises
+    ------
+    ValueError
+        If a column is so wide that its differences are infinite.
+    """
+    n_rows = len(columns[0]) if columns else 0
+    rows = np.arange(n_rows) if subset is None else subset
+    if len(rows) > SAMPLE:
+        chosen = np.linspace(0, len(rows) - 1, SAMPLE).astype(np.intp)
+        rows, weights = rows[chosen], None if weights is None else weights[chosen]
+    whole = len(rows) == n_rows and subset is None
+    edges = []
+    for j, column in enumerate(columns):
+        column = column if whole else column[rows]
+        edges.append(_edges_of_column(column.astype(np.float64), weights, n_bins))
+        with np.errstate(over="ignore"):
+            if not np.isfinite(np.diff(edges[-1])).all():
+                raise ValueError(
+                    f"Column {j} of X is too wide for numeric_encoding='piecewise':"
+                    " its values lie further apart than float64 reaches. Please "
+                    "divide the column by a constant."
+                )
+    return edges
+
+
+def _has_more_values(column):
+    values = np.unique(column)  # NaN, if there is one, comes last
+    n_values = len(values) - bool(len(values) and values[-1] != values[-1])
+    return n_values > FEW_VALUES
+
+
 def _edges_of_column(column, weights, n_bins):
+    known = ~np.isnan(column)
+    if not known.all():
+        column, weights = column[known], None if weights is None else weights[known]
     values, inverse = np.unique(column, return_inverse=True)
     mass = np.bincount(inverse, weights, len(values))
     return find_edges(values, mass, n_bins)

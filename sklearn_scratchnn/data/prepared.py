@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from .sample import Sample
 from .standardize import Standardizer
 
@@ -59,9 +57,7 @@ class PreparedData:
         held_out = self.held_out
         if held_out is not None:
             held_out = held_out.with_inputs(standardizer=standardizer)
-        return PreparedData(
-            self.train.with_inputs(standardizer=standardizer), held_out
-        )
+        return PreparedData(self.train.with_inputs(standardizer=standardizer), held_out)
 
 
 def prepare(
@@ -123,15 +119,29 @@ def prepare(
     return PreparedData(sample, held_out).scaled_by(standardizer)
 
 
-def _scale(sample, robust):
-    """Return the standardizer of a sample's rows.
+def in_fixed_order(sample):
+    """Return the rows in an order of their own, for sums over them.
 
     In the order of the distinct rows, sums are the same to the last digit for weights,
     for copies, and for any order of the rows. A large X, which may lie on a disk, is
     read from front to back.
+
+    Parameters
+    ----------
+    sample : Sample
+
+    Returns
+    -------
+    Sample
+        Of the same sum of weights.
     """
-    sorts = isinstance(sample.X, np.ndarray) and sample.X.nbytes <= SORTED_BYTES
-    rows = sample.distinct() if sorts else sample
+    sorts = sample.is_dense and sample.X.nbytes <= SORTED_BYTES
+    return sample.distinct() if sorts else sample
+
+
+def _scale(sample, robust):
+    """Return the standardizer of a sample's rows."""
+    rows = in_fixed_order(sample)
     return Standardizer.from_rows(
         rows.X,
         rows.of_subset(rows.weights),

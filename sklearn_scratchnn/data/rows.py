@@ -6,8 +6,11 @@ is prepared once and kept.
 """
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
-from ..network.sparse import CentredRows
+from ..network.sparse import CentredRows, JoinedRows
+
+FEW_CATEGORIES = 5  # a column, up to which a product with zeros is as quick as look-ups
 
 
 def gather(array, indices, out):
@@ -24,14 +27,14 @@ class DenseRows:
 
     Parameters
     ----------
-    X : ndarray of shape (n_samples, n_features)
+    X : ndarray or ColumnList of shape (n_samples, n_features)
         Any real dtype; may be read-only or a memory map.
     mean, scale : ndarray of shape (n_inputs,) or None
         None for rows as they are.
     dtype : dtype
     n_rows : int
         The most rows that are asked for at once.
-    encoding : PiecewiseEncoding, default=None
+    encoding : PiecewiseEncoding or NumbersEncoding, default=None
         Makes the inputs of the columns; None where these are the inputs.
     """
 
@@ -118,6 +121,73 @@ class SparseRows:
         return CentredRows(rows.astype(self.dtype, copy=False), self.shift)
 
 
+class TableRows:
+    """Rows of a `Table`: numbers as of `DenseRows`, beside them the categories.
+
+    Products look the categories up, but where they are few.
+
+    Parameters
+    ----------
+    table : Table
+    mean, scale : ndarray of shape (n_inputs,) or None
+        None for inputs as they are.
+    dtype : dtype
+    n_rows : int
+        The most rows that are asked for at once.
+    encoding : TableEncoding
+    """
+
+    def __init__(self, table, mean, scale, dtype, n_rows, encoding):
+        n, n_categories = encoding.numbers.n_inputs, encoding.n_categories
+        of_numbers = (None, None) if mean is None else (mean[:n], scale[:n])
+        self.numbers = DenseRows(
+            table.numbers, *of_numbers, dtype, n_rows, encoding.numbers
+        )
+        self.codes, self.shift = table.codes, None
+        self.values = np.ones(n_categories + 1, dtype)
+        if mean is not None:
+            self.values[:-1] = 1 / scale[n:]
+            self.shift = (mean[n:] / scale[n:]).astype(dtype)
+        self.values[-1] = 0  # of a category without an input, which -1 stands for
+        n_columns, self._dense = len(encoding.columns.categorical()), None
+        if 0 < n_categories <= FEW_CATEGORIES * n_columns:
+            self._dense = np.empty((n_rows, encoding.n_inputs), dtype)
+            self._zeros = 0 if self.shift is None else -self.shift
+            self._ones = self.values[:-1] + self._zeros
+            self._starts = encoding.n_inputs * np.arange(n_rows)[:, np.newaxis] + n
+
+    def take(self, indices):
+        """Return the rows at ``indices``; the next call overwrites them."""
+        return self._join(self.numbers.take(indices), indices)
+
+    def block(self, start, stop):
+        """Return the rows from ``start`` to ``stop``; the next call overwrites them."""
+        return self._join(self.numbers.block(start, stop), slice(start, stop))
+
+    def _join(self, numbers, rows):
+        if self.codes is None:
+            return numbers
+        codes = self.codes[rows].astype(np.intp)
+        if self._dense is not None:
+            return self._join_dense(numbers, codes)
+        shape, n_columns = (len(codes), len(self.values) - 1), codes.shape[1]
+        entries = self.values[codes].ravel(), np.maximum(codes, 0).ravel()
+        ends = np.arange(0, codes.size + 1, n_columns)
+        of_categories = CentredRows(csr_matrix((*entries, ends), shape), self.shift)
+        return JoinedRows(numbers, of_categories)
+
+    def _join_dense(self, numbers, codes):
+        out, n = self._dense[: len(codes)], numbers.shape[1]
+        out[:, :n] = numbers
+        out[:, n:] = self._zeros
+        entries = self._starts[: len(codes)] + codes
+        if (codes < 0).any():
+            known = codes >= 0
+            entries, codes = entries[known], codes[known]
+        out.reshape(-1)[entries] = self._ones[codes]
+        return out
+
+
 class Targets:
     """Targets Y, looked up from codes.
 
@@ -156,11 +226,11 @@ class Targets:
 
 
 class Subset:
-    """Some rows of `DenseRows`, `SparseRows` or `Targets`, with the same methods.
+    """Some rows of `DenseRows` and its like, or `Targets`, with the same methods.
 
     Parameters
     ----------
-    base : DenseRows, SparseRows or Targets
+    base : DenseRows, SparseRows, TableRows or Targets
     indices : ndarray of int of shape (n_subset,)
     """
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
+from scipy import sparse
 
 from ..network.losses import Loss
 from .checks import check_weights
-from .distinct import distinct_rows, keys_of_sparse
-from .encoding import PiecewiseEncoding
-from .rows import DenseRows, SparseRows, Subset, Targets
-from .split import fold_weights, split_rows
+from .columns import Columns
+from .distinct import distinct_rows, keys_of_sparse, row_numbers
+from .encoding import edges_of_columns
+from .rows import DenseRows, SparseRows, Subset, TableRows, Targets
+from .split import fold_rows, fold_weights, split_rows
+from .table import Table
+from .table_encoding import TableEncoding, make_encoding
 from .targets import class_factors, encode, find_classes
 
 
@@ -21,8 +25,9 @@ class Sample:
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_rows, n_features)
-        In the caller's dtype; no copy where none was needed.
+    X : ndarray, CSR matrix, Table or RawTable of shape (n_rows, n_features)
+        In the caller's dtype; no copy where none was needed. The last one is read, and
+        `learn` makes a `Table` of it.
     y : ndarray of shape (n_rows,) or (n_rows, n_labels)
     loss : Loss
         Which encoded y.
@@ -35,10 +40,12 @@ class Sample:
         The rows that take part; None for all.
     given_weights : ndarray of float64 of shape (n_rows,), default=None
         The weights before ``class_weight``.
-    encoding : PiecewiseEncoding, default=None
+    encoding : PiecewiseEncoding or TableEncoding, default=None
         What `rows` are encoded by; None for the columns as they are.
     standardizer : Standardizer, default=None
         How `rows` are scaled, after that; None for not at all.
+    columns : Columns, default=None
+        What was learnt of the columns; None for nothing.
 
     See Also
     --------
@@ -66,6 +73,7 @@ class Sample:
     given_weights: np.ndarray | None = None
     encoding: object = None
     standardizer: object = None
+    columns: Columns | None = None
     _sorted: tuple | None = field(default=None, init=False, repr=False, compare=False)
     _found: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -73,6 +81,18 @@ class Sample:
     def n_samples(self):
         """Number of rows that take part."""
         return self.X.shape[0] if self.subset is None else len(self.subset)
+
+    @property
+    def is_dense(self):
+        """Whether all numbers are stored, also zeros."""
+        return not sparse.issparse(self.X)
+
+    @property
+    def n_unbinned_inputs(self):
+        """Number of inputs before columns are cut into bins."""
+        if isinstance(self.X, Table):
+            return TableEncoding(self.columns).n_inputs
+        return self.X.shape[1]
 
     @property
     def n_inputs(self):
@@ -166,7 +186,7 @@ class Sample:
         ValueError
             If there are too few rows.
         """
-        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        rows = self._rows()
         strata = self.loss.strata(self.codes)
         train, held_out = split_rows(rows, strata, fraction, random_state)
         return self.only(train), self.only(held_out)
@@ -187,21 +207,29 @@ class Sample:
             self._sums(values, order, first)
             for values in (self.weights, self.given_weights)
         )
-        return replace(self, subset=order[first], weights=weights, given_weights=given)
+        rows = order if first is None else order[first]
+        return replace(self, subset=rows, weights=weights, given_weights=given)
+
+    def _rows(self):
+        """Return the indices of the rows that take part."""
+        return row_numbers(self.X.shape[0]) if self.subset is None else self.subset
 
     def _sort(self):
-        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
-        dense = isinstance(self.X, np.ndarray)
-        columns = iter(self.X.T) if dense else iter([keys_of_sparse(self.X)])
-        return distinct_rows(chain(columns, np.atleast_2d(self.codes.T)), rows)
+        rows = self._rows()
+        if isinstance(self.X, Table):
+            columns = TableEncoding(self.columns).sort_keys(self.X)
+        else:
+            columns = self.X.T if self.is_dense else [keys_of_sparse(self.X)]
+        order, first = distinct_rows(chain(columns, np.atleast_2d(self.codes.T)), rows)
+        return order, None if len(first) == len(order) else first
 
     def with_inputs(self, **inputs):
         """Return the same rows with another encoding or standardizer.
 
         Parameters
         ----------
-        **inputs : PiecewiseEncoding, Standardizer or None
-            By the names of the fields.
+        **inputs : object
+            By the names of the fields ``encoding``, ``standardizer`` and ``columns``.
 
         Returns
         -------
@@ -246,15 +274,47 @@ class Sample:
         return self.once(("bins", n_bins), lambda: self._cut(n_bins))
 
     def _cut(self, n_bins):
-        weights = self.of_subset(self.weights)
-        encoding = PiecewiseEncoding.from_rows(self.X, weights, self.subset, n_bins)
-        return self.with_inputs(encoding=encoding)
+        columns, weights = self.numeric_columns(), self.of_subset(self.weights)
+        found = edges_of_columns(columns, weights, self.subset, n_bins)
+        edges = found
+        if isinstance(self.X, Table):
+            edges = [np.array([])] * len(self.columns.column_means_)
+            for j, edges_of_column in zip(self.columns.numeric(), found):
+                edges[j] = edges_of_column
+        return self.encoded(self.columns, edges)
+
+    def encoded(self, columns, edges=None):
+        """Return the same rows, encoded by what was learnt of others, or of these.
+
+        Parameters
+        ----------
+        columns : Columns
+        edges : list of ndarray, default=None
+            Of the bins of every column of X; None for none.
+
+        Returns
+        -------
+        Sample
+            Over the same arrays.
+        """
+        encoding = make_encoding(columns, edges, isinstance(self.X, Table))
+        return self.with_inputs(encoding=encoding, columns=columns)
+
+    def numeric_columns(self):
+        """Return the columns of numbers.
+
+        Returns
+        -------
+        list of ndarray of shape (n_rows,)
+            Views; NaN where a value is missing.
+        """
+        return self.X.columns() if isinstance(self.X, Table) else list(self.X.T)
 
     def _sums(self, weights, order, first):
         """Return the weights of distinct rows; None where all are one row of many."""
+        if first is None:
+            return weights
         if weights is None:
-            if len(first) == len(order):
-                return None
             weights = np.ones(self.X.shape[0])
         sums = np.zeros(self.X.shape[0])
         sums[order[first]] = np.add.reduceat(weights[order], first)
@@ -276,14 +336,20 @@ class Sample:
         train, held_out : Sample
             Over the same X and y, the rows in the order of this sample.
         """
-        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
-        given = self.of_subset(self.given_weights)
-        given = np.ones(len(rows)) if given is None else given
+        rows, given = self._rows(), self.of_subset(self.given_weights)
         strata = self.loss.strata(self.codes)
+        if given is None:
+            for held in fold_rows(rows, strata, n_folds, random_state):
+                is_held = np.zeros(self.X.shape[0], bool)
+                is_held[held] = True
+                is_held = is_held[rows]
+                yield self.only(rows[~is_held]), self.only(rows[is_held])
+            return
         strata = None if strata is None else strata[rows]
         for held in fold_weights(given, strata, n_folds, random_state):
-            yield self._weighted(rows, 1 - held / given), self._weighted(
-                rows, held / given
+            yield (
+                self._weighted(rows, 1 - held / given),
+                self._weighted(rows, held / given),
             )
 
     def _weighted(self, rows, shares):
@@ -309,7 +375,7 @@ class Sample:
         """
         if self.weights is None:
             return self
-        rows = np.arange(self.X.shape[0]) if self.subset is None else self.subset
+        rows = self._rows()
         weights = self.weights.copy()
         copies = np.maximum(1, np.rint(weights[rows] / weights[rows].mean()))
         weights[rows] /= copies
@@ -330,13 +396,15 @@ class Sample:
 
         Returns
         -------
-        DenseRows, SparseRows or Subset
+        DenseRows, SparseRows, TableRows or Subset
             Encoded and scaled.
         """
         mean = scale = None
         if self.standardizer is not None and not self.standardizer.is_identity:
             mean, scale = self.standardizer.mean, self.standardizer.scale
-        if isinstance(self.X, np.ndarray):
+        if isinstance(self.X, Table):
+            whole = TableRows(self.X, mean, scale, dtype, n_rows, self.encoding)
+        elif self.is_dense:
             whole = DenseRows(self.X, mean, scale, dtype, n_rows, self.encoding)
         else:
             whole = SparseRows(self.X, mean, scale, dtype, n_rows)

@@ -12,6 +12,7 @@ by (k / 3)^(1/4), so that few rows do not settle where the units bend.
 """
 
 import numpy as np
+from scipy import sparse
 
 NORMAL_KURTOSIS = 3.0
 SMALLEST_SCALE = 1e-304  # folded weights are divided by it, and still fit float64
@@ -52,11 +53,11 @@ class Standardizer:
         block_bytes=2**19,
         encoding=None,
     ):
-        """Measure a dense array or CSR matrix.
+        """Measure a dense array, CSR matrix or table.
 
         Parameters
         ----------
-        X : ndarray or CSR matrix of shape (n_samples, n_features)
+        X : ndarray, CSR matrix or Table of shape (n_samples, n_features)
         weights : ndarray of shape (n_samples,) or (n_subset,), default=None
         subset : ndarray of int of shape (n_subset,), default=None
             The rows that count, where not all do.
@@ -64,8 +65,8 @@ class Standardizer:
             Whether two-valued and heavy-tailed columns are scaled as said above.
         block_bytes : int, default=512 KiB
             Dense rows that are converted to float64 at a time.
-        encoding : PiecewiseEncoding, default=None
-            What dense rows are encoded by before they are measured.
+        encoding : PiecewiseEncoding or TableEncoding, default=None
+            What rows are encoded by before they are measured; given for a table.
 
         Returns
         -------
@@ -80,17 +81,24 @@ class Standardizer:
         """
         n = X.shape[0] if subset is None else len(subset)
         w = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
-        if isinstance(X, np.ndarray):
-            n_inputs = X.shape[1] if encoding is None else encoding.n_inputs
-            block_rows = max(64, block_bytes // (8 * n_inputs))
-            moments = _dense_moments(X, w, subset, block_rows, encoding)
-        else:
+        if sparse.issparse(X):
             moments = _sparse_moments(X if subset is None else X[subset], w)
+        elif isinstance(X, np.ndarray):
+            moments = _dense_moments(X, w, subset, block_bytes, encoding)
+        else:
+            numbers = _dense_moments(
+                X.numbers, w, subset, block_bytes, encoding.numbers
+            )
+            categories = _indicator_moments(X.codes, w, subset, encoding.n_categories)
+            moments = [np.concatenate(parts) for parts in zip(numbers, categories)]
         mean, (scale, constant) = moments[0], _scale(*moments, robust)
         too_wide = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
         if len(too_wide):
+            column = too_wide[0]
+            if encoding is not None:
+                column = encoding.column_of_input[column]
             raise ValueError(
-                f"Column {too_wide[0]} of X is too wide to be standardized: its largest"
+                f"Column {column} of X is too wide to be standardized: its largest"
                 " and smallest value lie further apart than float64 reaches. Please "
                 "divide the column by a constant."
             )
@@ -157,12 +165,16 @@ class Standardizer:
         return W * self.scale[:, np.newaxis], b + self.mean @ W
 
 
-def _dense_moments(X, w, subset, block_rows, encoding=None):
+def _dense_moments(X, w, subset, block_bytes, encoding=None):
     """Passes over blocks: the mean, the extremes, then the powers of what is left.
 
     Sums are of differences from the first row, so that a large common offset costs no
     digits (Chan, Golub and LeVeque, 1983).
     """
+    n_inputs = X.shape[1] if encoding is None else encoding.n_inputs
+    if n_inputs == 0:
+        return [np.empty(0)] * 5
+    block_rows = max(64, block_bytes // (8 * n_inputs))
 
     def inputs(rows):
         if encoding is None:
@@ -177,8 +189,9 @@ def _dense_moments(X, w, subset, block_rows, encoding=None):
     one = slice(1) if subset is None else subset[:1]
     first = inputs(X[one])[0].astype(np.float64)
     mean = first + sum(w_b @ (X_b - first) for w_b, X_b in blocks())
-    extremes = np.array([(X_b.min(axis=0), X_b.max(axis=0)) for _, X_b in blocks()])
-    low, high = extremes[:, 0].min(axis=0), extremes[:, 1].max(axis=0)
+    low = high = first
+    for _, X_b in blocks():
+        low, high = np.minimum(low, X_b.min(axis=0)), np.maximum(high, X_b.max(axis=0))
     spread = np.maximum(high - mean, mean - low)
     unit = np.where(spread > 0, spread, 1.0)
     two_valued, second, fourth = low < high, 0.0, 0.0
@@ -189,6 +202,25 @@ def _dense_moments(X, w, subset, block_rows, encoding=None):
         fourth = fourth + w_b @ np.square(squares, out=squares)
     distance = np.where(two_valued, (high - mean) + (mean - low), 0.0)
     return mean, unit, second, fourth, distance
+
+
+def _indicator_moments(codes, w, subset, n_categories):
+    """The same of each category's input, which is 1 for a share p of the weight."""
+    if codes is None:
+        return [np.empty(0)] * 5
+    codes = codes if subset is None else codes[subset]
+    p, n_rows = np.zeros(n_categories + 1), np.zeros(n_categories + 1)
+    for column in codes.T:
+        column = column.astype(np.intp)
+        column[column < 0] = n_categories  # of a category without an input
+        p += np.bincount(column, w, n_categories + 1)
+        n_rows += np.bincount(column, None, n_categories + 1)
+    p, n_rows = p[:-1], n_rows[:-1]
+    varies = (n_rows > 0) & (n_rows < len(codes))
+    p = np.where(varies, p, n_rows > 0)
+    q = 1 - p
+    unit, fourth = np.ones(n_categories), p * q * (p**3 + q**3)
+    return p, unit, p * q, fourth, np.where(varies, 1.0, 0.0)
 
 
 def _sparse_moments(X, w):

@@ -1,12 +1,22 @@
 """A converter for skl2onnx: the network as an ONNX graph."""
 
+from dataclasses import dataclass
+from numbers import Number
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from ..classifier import ScratchMLPClassifier
 from ..ensemble import ScratchMLPEnsembleClassifier
 from ..estimator.prediction import encoding_of
-from .onnx_graph import ONNX_ACTIVATIONS, ONNX_LINKS, Graph, Tensor
+from .onnx_graph import (
+    ONNX_ACTIVATIONS,
+    ONNX_LINKS,
+    Graph,
+    Tensor,
+    code_of_numbers,
+    code_of_texts,
+)
 
 _OPTIONS = {
     "zipmap": [True, False, "columns"],
@@ -38,11 +48,20 @@ def register_onnx() -> None:
     ``output_class_labels``, ``nocl`` and ``raw_scores``. Raw scores are what
     ``decision_function`` returns; its one column d for two classes becomes -d and d.
 
-    The graph computes in float32, or, for a ``DoubleTensorType`` input, in float64. Its
-    first layer computes in float64 also where ``coefs_`` are float64: the inputs' means
-    are folded into it, and what cancels there would cost float32 its digits. A model
-    whose ``coefs_`` are float32, trained in float32 on float32 rows, gives a graph of
-    float32 alone.
+    A table with texts goes in by columns: one input for each column of X, of its name
+    or in the order of X, texts as ``StringTensorType([None, 1])``. Where all columns
+    are numbers, also those of categories, one input may hold them all. A column that
+    the model ignores has its place, but is not read.
+
+    A missing number is NaN. ONNX has no missing text: "" stands for it, unless "" is a
+    category itself. Categories that are neither texts nor numbers, such as intervals,
+    go in as their ``str``.
+
+    The graph computes in float32, or, where its first input is a ``DoubleTensorType``,
+    in float64. Its first layer computes in float64 also where ``coefs_`` are float64:
+    the inputs' means are folded into it, and what cancels there would cost float32 its
+    digits. A model whose ``coefs_`` are float32, trained in float32 on float32 rows,
+    gives a graph of float32 alone.
 
     Examples
     --------
@@ -99,7 +118,10 @@ def _convert(scope, operator, container):
     model, graph = operator.raw_operator, Graph(scope, container)
     link = ONNX_LINKS[model.out_activation_]
     members = getattr(model, "estimators_", [model])
-    logits = [_logits(graph, operator.inputs, member) for member in members]
+    dtype = _dtype(operator.inputs)
+    inputs = _Inputs(graph, operator.inputs, members[0])
+    rows = inputs.read(_first_dtype(members, dtype))
+    logits = [_logits(rows, member, dtype) for member in members]
     if len(members) > 1:
         logits = [link.logits_of_mean(logits, model.member_weights_)]
     (logits,) = logits
@@ -113,31 +135,211 @@ def _convert(scope, operator, container):
         container.add_node("Identity", result.name, output.full_name)
 
 
-def _encoded(a, encoding):
-    """Return the inputs of the first layer, as ``PiecewiseEncoding.encode`` does."""
-    if encoding is None:
-        return a
-    columns = a.graph.constant_indices(encoding.source)
-    bins = a.node("Gather", columns, axis=1)
-    bins = (bins - encoding.lower) / encoding.width
-    bins = bins.node("Max", 0.0).node("Min", 1.0)
-    return a.node("Concat", bins, axis=1)
-
-
-def _logits(graph, inputs, model):
-    """Return the logits, as ``Network.forward`` computes them."""
+def _dtype(inputs):
+    """Return the type that a graph computes in, as skl2onnx chooses it."""
     from onnx import TensorProto
     from skl2onnx.common.data_types import DoubleTensorType
 
     is_double = isinstance(inputs[0].type, DoubleTensorType)
-    dtype = TensorProto.DOUBLE if is_double else TensorProto.FLOAT
-    first = TensorProto.DOUBLE if model.coefs_[0].dtype == np.float64 else dtype
-    columns = [Tensor(graph, x.full_name, None).cast(first) for x in inputs]
-    a = columns[0]
-    if len(columns) > 1:
-        a = a.node("Concat", *columns[1:], axis=1)
-    a = _encoded(a, encoding_of(model))
-    for l, name in enumerate(model.activations_):
-        z = (a @ model.coefs_[l] + model.intercepts_[l]).cast(dtype)    # F1
-        a = ONNX_ACTIVATIONS[name](z)                                   # F2
-    return (a @ model.coefs_[-1] + model.intercepts_[-1]).cast(dtype)   # F1
+    return TensorProto.DOUBLE if is_double else TensorProto.FLOAT
+
+
+def _first_dtype(models, dtype):
+    """Return the type that the first layers of some networks compute in."""
+    from onnx import TensorProto
+
+    are_double = any(model.coefs_[0].dtype == np.float64 for model in models)
+    return TensorProto.DOUBLE if are_double else dtype
+
+
+@dataclass
+class _Rows:
+    """What the first layer of every member reads.
+
+    Parameters
+    ----------
+    numbers : Tensor of shape (B, n_numbers) or None
+        With means where a value is missing. None where no column is a number.
+    gaps : Tensor of bool of shape (B, n_numbers) or None
+        Where a value is missing. None where means are not known.
+    codes : list of Tensor of int64 of shape (B,)
+        Of each categorical column: which of `_weights_of_categories` is a row's.
+    """
+
+    numbers: Tensor | None
+    gaps: Tensor | None
+    codes: list
+
+
+class _Inputs:
+    """The inputs of a graph: one for each column of X, or one for all.
+
+    Parameters
+    ----------
+    graph : Graph
+    inputs : list of Variable
+        Of skl2onnx: in the order of X's columns, or of their names.
+    model : ScratchMLPClassifier
+    """
+
+    def __init__(self, graph, inputs, model):
+        self.graph, self.model = graph, model
+        self.names = getattr(model, "feature_names_in_", range(model.n_features_in_))
+        by_name = {x.raw_name: x for x in inputs}
+        if by_name.keys() == set(self.names):
+            inputs = [by_name[name] for name in self.names]
+        self.tensors = [Tensor(graph, x.full_name, None) for x in inputs]
+        self.types = [x.type for x in inputs]
+
+    def read(self, dtype):
+        """Return `_Rows`, with numbers of a type."""
+        columns = getattr(encoding_of(self.model), "columns", None)
+        if columns is None:
+            return self._numbers(np.arange(len(self.names)), dtype)
+        if len(self.tensors) not in (1, len(self.names)):
+            raise ValueError(
+                f"The graph has {len(self.tensors)} inputs, but the model was fitted "
+                f"on {len(self.names)} columns: give it one input for each column of X."
+            )
+        rows = self._numbers(columns.numeric(), dtype)
+        for j in columns.categorical():
+            rows.codes.append(self._code(j, columns.categories_[j]))
+        return rows
+
+    def _select(self, columns):
+        """Return tensors that hold some columns of X, and no others."""
+        if len(columns) == len(self.names):
+            return self.tensors
+        if len(self.tensors) > 1:
+            return [self.tensors[j] for j in columns]
+        indices = self.graph.constant_indices(columns)
+        return [self.tensors[0].node("Gather", indices, axis=1)]
+
+    def _numbers(self, columns, dtype):
+        """Return `_Rows` without codes."""
+        if not len(columns):
+            return _Rows(None, None, [])
+        for j in columns:
+            self._check_type(j, are_texts=False)
+        numbers, means = _join(self._select(columns), dtype), self.model.column_means_
+        if means is None:
+            return _Rows(numbers, None, [])
+        means, gaps = self.graph.constant(means[columns], dtype), numbers.is_nan()
+        return _Rows(gaps.node("Where", means, numbers, dtype=dtype), gaps, [])
+
+    def _code(self, j, levels):
+        """Return the position of each row's value among a column's categories.
+
+        That of a gap is the number of categories; that of any other value one more.
+        """
+        if len(levels):
+            self._check_type(j, are_texts=not all(map(_is_number, levels)))
+        tensors = self._select([j])
+        if self._are_texts(j):
+            keys = [str(level) for level in levels]
+            code = code_of_texts(*tensors, keys)
+        else:
+            dtype, keys = _comparable(self._type(j), levels)
+            code = code_of_numbers(_join(tensors, dtype), keys)
+        if len(set(keys)) < len(levels):
+            raise ValueError(
+                f"Column {self.names[j]!r} of X has categories that are the same in "
+                f"{self._type(j)}: its input must be of a wider type."
+            )
+        return code.node("Reshape", self.graph.constant_indices([-1]))
+
+    def _type(self, j):
+        return self.types[j if len(self.types) == len(self.names) else 0]
+
+    def _are_texts(self, j):
+        from skl2onnx.common.data_types import StringTensorType
+
+        return isinstance(self._type(j), StringTensorType)
+
+    def _check_type(self, j, are_texts):
+        """Raise ValueError where a column's input does not hold what training had."""
+        if self._are_texts(j) == are_texts:
+            return
+        held, wanted = "numbers", "a tensor of numbers"
+        if are_texts:
+            held, wanted = "no numbers", "StringTensorType([None, 1])"
+        raise ValueError(
+            f"Column {self.names[j]!r} of X held {held} in training, so its input must "
+            f"be {wanted}; it is {self._type(j)}."
+        )
+
+
+def _is_number(level):
+    return isinstance(level, Number | np.bool_)
+
+
+def _comparable(kind, levels):
+    """Return a type in which an input's numbers equal categories, and these in it."""
+    from onnx import TensorProto, helper
+    from skl2onnx.common.data_types import guess_proto_type
+
+    dtype = guess_proto_type(kind)
+    if dtype not in (TensorProto.FLOAT, TensorProto.DOUBLE):
+        are_whole = all(level == int(level) for level in levels)
+        dtype = TensorProto.INT64 if are_whole else TensorProto.DOUBLE
+    numpy_dtype = helper.tensor_dtype_to_np_dtype(dtype)
+    return dtype, np.asarray(levels, numpy_dtype).tolist()
+
+
+def _join(tensors, dtype):
+    """Return tensors side by side, in a type."""
+    first, *others = [x.cast(dtype) for x in tensors]
+    return first.node("Concat", *others, axis=1) if others else first
+
+
+def _encoded(rows, encoding, dtype):
+    """Return the inputs made of numbers, as ``NumbersEncoding.encode`` does."""
+    numbers, bins, with_gaps = rows.numbers, encoding, ()
+    if hasattr(encoding, "numbers"):
+        bins, with_gaps = encoding.numbers.bins, encoding.numbers.with_gaps
+    parts = [numbers]
+    if bins is not None:
+        columns = numbers.graph.constant_indices(bins.source)
+        values = numbers.node("Gather", columns, axis=1)
+        values = (values - bins.lower) / bins.width
+        parts.append(values.node("Max", 0.0).node("Min", 1.0))
+    if len(with_gaps):
+        columns = numbers.graph.constant_indices(with_gaps)
+        parts.append(rows.gaps.node("Gather", columns, axis=1))
+    return _join(parts, dtype)
+
+
+def _weights_of_categories(W, columns):
+    """Yield for each categorical column its rows of W.
+
+    Those of its categories, of a gap, and of what is none of them.
+    """
+    start = len(W) - sum(columns.widths())
+    for j, width in zip(columns.categorical(), columns.widths()):
+        own, n_levels = W[start : start + width], len(columns.categories_[j])
+        other = own[-1:] if columns.has_rare_[j] else np.zeros_like(W[:1])
+        gap = own[n_levels : n_levels + 1] if columns.has_missing(j) else other
+        yield np.concatenate([own[:n_levels], gap, other])
+        start += width
+
+
+def _first_layer(rows, model, dtype):
+    """Return the first layer's sums; of categories they are looked up."""
+    encoding, W, z = encoding_of(model), model.coefs_[0], model.intercepts_[0]
+    if rows.numbers is not None:
+        a = _encoded(rows, encoding, dtype)
+        n_inputs = encoding.numbers.n_inputs if rows.codes else len(W)
+        z = a @ W[:n_inputs] + z
+    if rows.codes:
+        for code, own in zip(rows.codes, _weights_of_categories(W, encoding.columns)):
+            z = code.graph.constant(own, dtype).node("Gather", code) + z
+    return z
+
+
+def _logits(rows, model, dtype):
+    """Return the logits, as ``Network.forward`` computes them."""
+    z = _first_layer(rows, model, _first_dtype([model], dtype)).cast(dtype)  # F1
+    for name, W, b in zip(model.activations_, model.coefs_[1:], model.intercepts_[1:]):
+        a = ONNX_ACTIVATIONS[name](z)                                       # F2
+        z = (a @ W + b).cast(dtype)                                         # F1
+    return z

@@ -1,4 +1,4 @@
-"""Activations and links in the operators of ONNX, on tensors used like arrays."""
+"""Activations, links and codes in operators of ONNX, on tensors used like arrays."""
 
 import numpy as np
 
@@ -54,20 +54,29 @@ class Tensor:
     def __init__(self, graph, name, dtype):
         self.graph, self.name, self.dtype = graph, name, dtype
 
-    def node(self, kind, *others, **attributes):
-        """Add a node of this value and others, or numbers."""
+    def node(self, kind, *others, dtype=None, **attributes):
+        """Add a node of this value and others, or numbers.
+
+        What it gives is of this value's type, unless ``dtype`` names another.
+        """
         others = [
             x if isinstance(x, Tensor) else self.graph.constant(x, self.dtype)
             for x in others
         ]
         inputs = [self.name, *(x.name for x in others)]
-        return self.graph.node(kind, inputs, self.dtype, attributes)
+        return self.graph.node(kind, inputs, dtype or self.dtype, attributes)
 
     def cast(self, dtype):
         """Convert to another type."""
         if dtype == self.dtype:
             return self
         return self.graph.node("Cast", [self.name], dtype, {"to": dtype})
+
+    def is_nan(self):
+        """Whether each value is NaN."""
+        from onnx import TensorProto
+
+        return self.node("IsNaN", dtype=TensorProto.BOOL)
 
     def __add__(self, other):
         return self.node("Add", other)
@@ -83,6 +92,40 @@ class Tensor:
 
     def __matmul__(self, other):
         return self.node("MatMul", other)
+
+
+def code_of_texts(texts, keys):
+    """Return the position of each text among keys.
+
+    That of "", unless it is a key, is the number of keys; that of others one more.
+    """
+    from onnx import TensorProto
+
+    known = keys if "" in keys else [*keys, ""]
+    return texts.node(
+        "LabelEncoder",
+        dtype=TensorProto.INT64,
+        op_domain="ai.onnx.ml",
+        op_version=2,
+        keys_strings=[key.encode() for key in known],
+        values_int64s=list(range(len(known))),
+        default_int64=len(keys) + 1,
+    )
+
+
+def code_of_numbers(numbers, keys):
+    """Return the same of numbers, where NaN is in place of "".
+
+    No LabelEncoder before its fourth version takes float64, so there is none here.
+    """
+    from onnx import TensorProto
+
+    gaps = numbers.cast(TensorProto.FLOAT).is_nan()
+    matches = numbers.node("Equal", keys, dtype=TensorProto.BOOL)
+    matches = matches.node("Concat", gaps, axis=1).cast(TensorProto.FLOAT)
+    positions, none = np.arange(len(keys) + 1), len(keys) + 1
+    code = matches @ (positions - none)[:, np.newaxis] + none
+    return code.cast(TensorProto.INT64)
 
 
 def _expm1_below_zero(z):

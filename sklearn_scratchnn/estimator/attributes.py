@@ -1,9 +1,11 @@
 """From a network in training to the fitted attributes of an estimator."""
 
 import copy
+from dataclasses import fields, replace
 
 import numpy as np
 
+from ..data.learn import column_means
 from ..training.penalty_search.relevance import column_norms
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
@@ -74,6 +76,7 @@ class FittedAttributes:
             "alpha_path_": run.choice.table,
             "temperature_": run.choice.temperature,
             "bin_edges_": encoding and encoding.edges,
+            **self._columns(),
             "penalty_factors_": standardizer and standardizer.factors,
             "feature_importances_": self._importances(run, theta),
             **self._curves(run, copy),
@@ -87,11 +90,28 @@ class FittedAttributes:
         W, encoding = run.network.parameters.like(theta).weights[0], self._encoding
         if run.standardizer is not None and run.standardizer.factors is not None:
             W = W * run.standardizer.factors[:, np.newaxis]
-        norms = column_norms(W, encoding and encoding.column_of_input)
+        columns = encoding and encoding.column_of_input
+        norms = column_norms(W, columns, self.estimator.n_features_in_)
         total = norms.sum()
         if not 0 < total < np.inf:
             return np.full(len(norms), 1 / len(norms))
         return norms / total
+
+    def _columns(self):
+        """Return what was learnt of the columns, by the names of the attributes.
+
+        Of numbers without gaps the means are those that the inputs were centred by.
+        """
+        columns = self.data.train.columns
+        if columns.column_means_ is None:
+            columns = replace(columns, column_means_=self._means())
+        return {field.name: getattr(columns, field.name) for field in fields(columns)}
+
+    def _means(self):
+        sample, standardizer = self.data.train, self.data.standardizer
+        if standardizer is None:
+            return sample.once("means", lambda: column_means(sample))
+        return standardizer.mean[: sample.X.shape[1]]
 
     @property
     def _encoding(self):

@@ -13,7 +13,7 @@ from .constraints import CONSTRAINTS
 from .fitting import Fit
 from .persistence import PersistenceMixin
 from .planning import FittedLayers
-from .prediction import PredictionMixin, encoding_of
+from .prediction import PredictionMixin
 from .reading import check_same_shape, read, read_part
 
 
@@ -51,6 +51,7 @@ class NetworkEstimator(
                 sample_weight_val,
                 fitted=warm,
                 class_weight=getattr(self, "class_weight", None),
+                categorical_features=self.categorical_features,
             )
             if warm:
                 check_same_shape(self)
@@ -135,7 +136,7 @@ class NetworkEstimator(
             self.intercepts_,
             self.alpha_,
             self.solver_,
-            encoding_of(self),
+            self.bin_edges_,
             self.penalty_factors_,
             self.temperature_,
         )

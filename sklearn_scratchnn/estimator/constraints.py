@@ -52,6 +52,7 @@ CONSTRAINTS = {
     "standardize": ["boolean", StrOptions({"robust"})],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
     "class_weight": [dict, StrOptions({"balanced"}), None],
+    "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "numeric_encoding": [StrOptions({"auto", "linear", "piecewise"})],
     "n_bins": _or_auto(Interval(Integral, 2, None, closed="left")),
     "adaptive_penalty": _or_auto("boolean"),

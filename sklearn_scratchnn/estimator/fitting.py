@@ -107,18 +107,18 @@ class Fit:
         if self.plan.encoding == "linear":
             return sample, held_out
         for name, rows in (("X", sample), ("X_val", held_out)):
-            if rows is not None and not isinstance(rows.X, np.ndarray):
+            if rows is not None and not rows.is_dense:
                 raise ValueError(
                     f"{name} is sparse, and cannot be cut into bins: the network has "
                     "numeric_encoding='piecewise'. Use numeric_encoding='linear', or "
                     f"{name}.toarray()."
                 )
         if self.start is not None:
-            sample = sample.with_inputs(encoding=self.start.encoding)
+            sample = sample.encoded(sample.columns, self.start.edges)
         else:
             sample = sample.in_bins(self.plan.n_bins)
         if held_out is not None:
-            held_out = held_out.with_inputs(encoding=sample.encoding)
+            held_out = held_out.encoded(sample.columns, sample.encoding.edges)
         return sample, held_out
 
     # Training ----------------------------------------------------------------------

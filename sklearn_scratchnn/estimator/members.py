@@ -90,11 +90,11 @@ def automatic_encodings(own, sample, held_out):
     tuple of str
     """
     parts = [part for part in (sample, held_out) if part is not None]
-    dense = all(isinstance(part.X, np.ndarray) for part in parts)
+    dense = all(part.is_dense for part in parts)
     if own != "auto" or not dense:
         return (own,)
     n_samples = sample.distinct().n_samples
-    dear = count_numeric(sample.X, BINNED_FEATURES) > BINNED_FEATURES
+    dear = count_numeric(sample.numeric_columns(), BINNED_FEATURES) > BINNED_FEATURES
     if n_samples >= TELLING_ROWS or dear:
         return ("auto",)
     return ("auto", "linear" if n_samples >= MANY_ROWS else "piecewise")

@@ -1,9 +1,11 @@
 """Pickles: what is stored of an estimator, and what of an earlier version is read."""
 
 import inspect
+from dataclasses import fields
 
 import numpy as np
 
+from ..data.columns import Columns
 from ..training.state import TrainingState
 from ..version import VERSION
 
@@ -11,8 +13,14 @@ from ..version import VERSION
 CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
 
 
-# What is true of models of versions that had no encoding, relevances and temperature.
-LINEAR = {"bin_edges_": None, "penalty_factors_": None, "temperature_": 1.0}
+# What is true of models of versions that had no encoding, relevances and temperature,
+# and took neither categories nor gaps.
+LINEAR = {
+    "bin_edges_": None,
+    "penalty_factors_": None,
+    "temperature_": 1.0,
+    **dict.fromkeys(field.name for field in fields(Columns)),
+}
 
 
 def _major(version):

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..data.encoding import PiecewiseEncoding, count_numeric
+from ..data.encoding import count_numeric
 from .architecture import activation_names, hidden_sizes, n_parameters
 from .defaults import BINNED_FEATURES, NARROW, make_plan
 from .parameter_checks import check_magnitudes, warn_of_idle_parameters
@@ -17,10 +17,11 @@ class FittedLayers:
     Parameters
     ----------
     coefs, intercepts : list of ndarray
-        For inputs as they are, or as ``encoding`` makes them.
+        For the inputs of the first layer.
     alpha : float
     solver : str
-    encoding : PiecewiseEncoding or None
+    edges : list of ndarray or None
+        Of the columns' bins; None for none.
     factors : ndarray of shape (n_inputs,) or None
         That the standardised inputs were multiplied by.
     temperature : float
@@ -31,7 +32,7 @@ class FittedLayers:
     intercepts: list
     alpha: float
     solver: str
-    encoding: PiecewiseEncoding | None = None
+    edges: list | None = None
     factors: np.ndarray | None = None
     temperature: float = 1.0
 
@@ -71,10 +72,10 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
     activation_names(estimator.activation, None if hidden is None else len(hidden))
     if hidden is None and start is not None:
         hidden = start.hidden
-    dense, n_numeric = isinstance(sample.X, np.ndarray), None
-    if dense and start is None and not incremental:
-        n_numeric = count_numeric(sample.X, BINNED_FEATURES)
-    if estimator.numeric_encoding == "piecewise" and not dense:
+    n_numeric, n_inputs = None, sample.n_unbinned_inputs
+    if sample.is_dense and start is None and not incremental:
+        n_numeric = count_numeric(sample.numeric_columns(), BINNED_FEATURES)
+    if estimator.numeric_encoding == "piecewise" and not sample.is_dense:
         raise ValueError(
             "numeric_encoding='piecewise' is for a dense X: the bins of a sparse one "
             "would not be sparse. Use numeric_encoding='linear' or 'auto', or "
@@ -84,9 +85,9 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
     plan = make_plan(
         estimator,
         sample.n_samples if incremental else sample.distinct().n_samples,
-        n_parameters((sample.X.shape[1], *narrow, len(sample.classes))),
+        n_parameters((n_inputs, *narrow, len(sample.classes))),
         hidden=hidden,
-        n_features=sample.X.shape[1],
+        n_features=n_inputs,
         n_numeric=n_numeric,
         validated=held_out is not None,
         incremental=incremental,
@@ -100,7 +101,7 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
 
 def _going_on(plan, estimator, sample, start, state, incremental):
     """Return the plan with what the fitted layers bring along."""
-    encoding = "linear" if start.encoding is None else "piecewise"
+    encoding = "linear" if start.edges is None else "piecewise"
     if estimator.numeric_encoding not in ("auto", encoding):
         raise ValueError(
             f"numeric_encoding is now {estimator.numeric_encoding!r}, but the fitted "

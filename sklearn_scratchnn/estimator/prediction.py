@@ -9,8 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Integral, Rows
 from ..data.checks import check_X
-from ..data.encoding import PiecewiseEncoding
-from ..data.rows import DenseRows, SparseRows
+from ..data.columns import Columns
+from ..data.rows import DenseRows, SparseRows, TableRows
+from ..data.table import Table
+from ..data.table_encoding import make_encoding
 from ..network.losses import loss_with_link
 from ..network.network import network_of_layers
 from ..network.workspace import rows_of_a_block
@@ -22,12 +24,13 @@ class Predictor:
     Parameters
     ----------
     coefs, intercepts : list of ndarray
-        Layers for inputs as they are, or as ``encoding`` makes them.
+        Layers for the inputs that ``encoding`` makes.
     activations : sequence of str
         One name per hidden layer.
     out_activation : str
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    encoding : PiecewiseEncoding, default=None
+    X : ndarray, CSR matrix or Table of shape (n_samples, n_features)
+    encoding : PiecewiseEncoding or TableEncoding, default=None
+        None for rows that are inputs.
     dtype : dtype, default=None
         What is computed: float32 where X and ``coefs`` are, else float64. Rows that
         leave the range of float32 are computed again in float64, with their block;
@@ -60,7 +63,9 @@ class Predictor:
         self.n_samples, self.dtype = X.shape[0], dtype
         sizes = self.network.layer_sizes
         self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
-        if isinstance(X, np.ndarray):
+        if isinstance(X, Table):
+            self._rows = TableRows(X, None, None, dtype, self._block_rows, encoding)
+        elif isinstance(X, np.ndarray):
             self._rows = DenseRows(X, None, None, dtype, self._block_rows, encoding)
         elif encoding is None:
             self._rows = SparseRows(X, None, None, dtype, self._block_rows)
@@ -134,7 +139,8 @@ class Predictor:
         ``seed`` turns logits of shape (B, K) into the function's derivative in them, in
         place.
         """
-        out = np.empty(self._X.shape, self.dtype)
+        n_features = getattr(self._encoding, "n_features", self._X.shape[1])
+        out = np.empty((self.n_samples, n_features), self.dtype)
         for block, network, ws in self._blocks(backward=True):
             np.copyto(ws.output.delta, ws.logits)
             seed(ws.output.delta)
@@ -150,10 +156,24 @@ def _leaves(dtype, values):
     return np.abs(values).max() > np.finfo(dtype).max
 
 
-def encoding_of(estimator):
-    """Return the `PiecewiseEncoding` of a fitted estimator, or None."""
-    edges = estimator.bin_edges_
-    return None if edges is None else PiecewiseEncoding(edges)
+def encoding_of(estimator, X=None):
+    """Return what turns rows into the inputs of a fitted estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+    X : ndarray, CSR matrix or Table, default=None
+        Rows that were checked. None for what training rows with all that the estimator
+        has seen would be.
+
+    Returns
+    -------
+    PiecewiseEncoding, TableEncoding or None
+        None where rows are inputs.
+    """
+    columns = Columns.of(estimator)
+    table = isinstance(X, Table) or not columns.are_numbers
+    return make_encoding(columns, estimator.bin_edges_, table)
 
 
 class PredictionMixin:
@@ -175,7 +195,7 @@ class PredictionMixin:
 
     def _predictor(self, X):
         check_is_fitted(self)
-        return self._predictor_of(check_X(self, X))
+        return self._predictor_of(check_X(self, X, Columns.of(self)))
 
     def _predictor_of(self, X):
         """Return the predictor for rows that were checked."""
@@ -185,7 +205,7 @@ class PredictionMixin:
             self.activations_,
             self.out_activation_,
             X,
-            encoding_of(self),
+            encoding_of(self, X),
         )
 
     def hidden_activations(self, X: Rows, layer: int = -1) -> np.ndarray:
@@ -193,7 +213,7 @@ class PredictionMixin:
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
         layer : int, default=-1
             Which hidden layer, from 0; -1 is the last.
 

@@ -1,9 +1,13 @@
 """From the caller's arrays to samples that an estimator can be fitted on."""
 
+from dataclasses import replace
+
 import numpy as np
 from sklearn.utils.multiclass import unique_labels
 
-from ..data.checks import check_X_y
+from ..data.checks import check_X_y, label_of
+from ..data.columns import Columns, RawTable
+from ..data.learn import apply, column_means, learn
 from ..data.sample import make_sample
 from ..network.losses import loss_with_link
 from .architecture import activation_names, hidden_sizes
@@ -21,6 +25,7 @@ def read(
     *,
     fitted,
     class_weight=None,
+    categorical_features=None,
 ):
     """Return the rows to train on, and the caller's held-out rows or None.
 
@@ -33,33 +38,58 @@ def read(
         Whether training goes on from what is fitted, which the rows must suit.
     class_weight : dict, "balanced" or None, default=None
         Factors on the weights.
+    categorical_features : "from_dtype", None or array-like, default=None
+        As of `ScratchMLPClassifier`; fitted columns stay as they are.
 
     Returns
     -------
     sample, held_out : Sample
+        Encoded, but for bins.
     """
-    X, y = check_X_y(estimator, X, y, reset=not fitted)
+    columns = Columns.of(estimator) if fitted else None
+    given = {"categorical_features": categorical_features, "columns": columns}
+    X, y = check_X_y(estimator, X, y, reset=not fitted, **given)
     y, loss = estimator._read_y(y)
     if fitted:
         check_same_kind(loss, loss_with_link(estimator.out_activation_))
     sample = make_sample(X, y, loss, None, sample_weight, class_weight)
     if fitted:
         check_same_classes(estimator, sample.classes)
-    return sample, _read_held_out(estimator, sample, X_val, y_val, sample_weight_val)
+    sample = _with_columns(estimator, sample, columns)
+    return _read_held_out(estimator, sample, X_val, y_val, sample_weight_val)
+
+
+def _with_columns(estimator, sample, columns):
+    """Return the rows encoded by fitted columns, or by what they say themselves."""
+    if columns is not None:
+        return apply(columns, sample)
+    sample, without_value = learn(sample)
+    names = getattr(estimator, "feature_names_in_", None)
+    for j in without_value:
+        warn_caller(
+            f"{label_of(names, j)} has no value in the training rows, and is ignored. "
+            "Drop it, or look at how the table was read.",
+            UserWarning,
+        )
+    return sample
 
 
 def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
+    """Return both samples; the first knows its means, where the second needs them."""
     if X_val is None and y_val is None:
         if sample_weight_val is not None:
             raise ValueError("sample_weight_val is given without X_val and y_val.")
-        return None
+        return sample, None
     if X_val is None or y_val is None:
         raise ValueError("X_val and y_val must be given together.")
     try:
-        X_val, y_val = check_X_y(estimator, X_val, y_val, reset=False)
+        X_val, y_val = check_X_y(
+            estimator, X_val, y_val, reset=False, columns=sample.columns
+        )
         y_val, loss = estimator._read_y(y_val)
-    except ValueError as error:
-        raise ValueError(f"X_val or y_val cannot be used: {error}") from error
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"X_val or y_val cannot be used: {error}") from error
     check_same_kind(loss, sample.loss, "y_val")
     if X_val.shape[0] == sample.X.shape[0]:
         warn_caller(
@@ -68,9 +98,13 @@ def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
             "and hands over its training rows only. Give X_val another number of rows.",
             UserWarning,
         )
-    return make_sample(
+    held_out = make_sample(
         X_val, y_val, sample.loss, sample.classes, sample_weight_val, name="y_val"
     )
+    if isinstance(X_val, RawTable) and sample.columns.column_means_ is None:
+        means = column_means(sample)
+        sample = sample.encoded(replace(sample.columns, column_means_=means))
+    return sample, apply(sample.columns, held_out)
 
 
 def read_part(estimator, X, y, sample_weight, classes):
@@ -87,13 +121,20 @@ def read_part(estimator, X, y, sample_weight, classes):
     Sample
         Whose classes are those of all calls.
     """
-    X, y = check_X_y(estimator, X, y, reset=not hasattr(estimator, "coefs_"))
+    fitted = hasattr(estimator, "coefs_")
+    columns = Columns.of(estimator) if fitted else None
+    given = {
+        "categorical_features": estimator.categorical_features,
+        "columns": columns,
+    }
+    X, y = check_X_y(estimator, X, y, reset=not fitted, **given)
     y, loss = estimator._read_y(y)
     known = _known_classes(estimator, loss, y, classes)
-    if hasattr(estimator, "coefs_"):
+    if fitted:
         check_same_shape(estimator)
     weight = getattr(estimator, "class_weight", None)
-    return make_sample(X, y, loss, known, sample_weight, weight)
+    sample = make_sample(X, y, loss, known, sample_weight, weight)
+    return _with_columns(estimator, sample, columns)
 
 
 def _known_classes(estimator, loss, y, classes):

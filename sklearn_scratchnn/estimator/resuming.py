@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from ..data.table import Table
 from .settings import make_solver
 
 # What may be another in a fit that is resumed: it changes no result, or is looked at
@@ -84,14 +85,19 @@ def _digest(array):
     digest = blake2b(digest_size=16)
     if array is None:
         return ""
-    for part in (array,) if isinstance(array, np.ndarray) else _parts(array):
+    for part in _parts(array):
         digest.update(f"{part.dtype.str}{part.shape}".encode())
         digest.update(np.ascontiguousarray(part))
     return digest.hexdigest()
 
 
-def _parts(csr):
-    return csr.data, csr.indices, csr.indptr
+def _parts(array):
+    """Return the arrays that an array, a CSR matrix or a table consists of."""
+    if isinstance(array, np.ndarray):
+        return [array]
+    if isinstance(array, Table):
+        return array.parts()
+    return array.data, array.indices, array.indptr
 
 
 def take_up(state, estimator, plan, network, data):

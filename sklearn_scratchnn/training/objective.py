@@ -14,6 +14,8 @@ from ..network.parameters import ParameterVector
 from ..network.workspace import rows_of_a_block
 from .blas import add_scaled, dot
 
+KEPT_BYTES = 2**23  # of all blocks of rows and targets
+
 
 class Objective:
     """Loss and gradient of a network over training rows.
@@ -74,7 +76,7 @@ class Objective:
         )
         self.gradient = ParameterVector(network.layer_sizes, self.dtype)
         self._of_a_block = None
-        self._only_block = None
+        self._kept_blocks = None
 
     # The full batch ---------------------------------------------------------------
 
@@ -140,14 +142,18 @@ class Objective:
         -------
         iterable of tuple (X, Y, weight, ws)
             As `batches` yields them, except that the weights sum to 1 over all blocks.
-            The next block overwrites X, and all that follows.
+            Rows and targets that fit into `KEPT_BYTES` are prepared once and kept; of
+            others the next block overwrites X, and all that follows.
         """
-        if self.block_rows == self.n_samples:
-            if self._only_block is None:
-                self._only_block = (self._block(0, self.n_samples),)
-            return self._only_block
+        if self._kept_blocks is not None:
+            return self._kept_blocks
         n, step = self.n_samples, self.block_rows
-        return (self._block(i, min(i + step, n)) for i in range(0, n, step))
+        blocks = (self._block(i, min(i + step, n)) for i in range(0, n, step))
+        width = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
+        if n * width * np.dtype(self.dtype).itemsize > KEPT_BYTES:
+            return blocks
+        self._kept_blocks = [(X.copy(), Y.copy(), *rest) for X, Y, *rest in blocks]
+        return self._kept_blocks
 
     def _block(self, start, stop):
         X, Y = self.rows.block(start, stop), self.targets.block(start, stop)
@@ -208,7 +214,6 @@ class Objective:
         ws : Workspace
             For B rows.
         """
-        self._only_block = None  # its buffers are about to be overwritten
         for rows in np.array_split(order, -(-len(order) // batch_size)):
             X, Y = self.rows.take(rows), self.targets.take(rows)
             weight = self._weight(rows, len(rows))

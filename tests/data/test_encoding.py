@@ -14,6 +14,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.encoding import (
     PiecewiseEncoding,
     count_numeric,
+    edges_of_columns,
     find_edges,
 )
 from sklearn_scratchnn.data.rows import DenseRows
@@ -99,7 +100,7 @@ COLUMNS = {
 @pytest.mark.parametrize("n", [40, 97, 200])
 def test_edges_are_by_their_rule(kind, n_bins, n):
     column = COLUMNS[kind](np.random.RandomState(n), n)
-    (found,) = PiecewiseEncoding.from_rows(column[:, None], n_bins=n_bins).edges
+    (found,) = edges_of_columns([column], n_bins=n_bins)
     assert_array_equal(found, edges_by_rule(column, 1, n_bins))
     assert len(found) <= n_bins + 1
 
@@ -111,8 +112,8 @@ def test_a_weight_of_k_is_k_copies(kind, seed, factor):
     """In any unit of weight, exactly: of values that are shares to rounding, too."""
     rng = np.random.RandomState(seed)
     column, k = COLUMNS[kind](rng, 60), rng.randint(1, 5, 60)
-    weighted = PiecewiseEncoding.from_rows(column[:, None], factor * k, n_bins=4)
-    assert_array_equal(weighted.edges[0], edges_by_rule(column, k, 4))
+    weighted = edges_of_columns([column], factor * k, n_bins=4)
+    assert_array_equal(weighted[0], edges_by_rule(column, k, 4))
 
 
 @pytest.mark.parametrize("n_bins", [4, 5, 10])
@@ -128,7 +129,7 @@ def test_rounding_moves_no_edge(n_bins, unit):
 def test_edges_do_not_depend_on_the_order_of_the_rows():
     X, _ = table()
     found, expected = (
-        PiecewiseEncoding.from_rows(rows).edges
+        edges_of_columns(list(rows.T))
         for rows in (np.random.RandomState(1).permutation(X), X)
     )
     assert_same_edges(found, expected)
@@ -137,9 +138,9 @@ def test_edges_do_not_depend_on_the_order_of_the_rows():
 def test_edges_of_some_rows():
     X, _ = table()
     some, weights = np.arange(0, 90, 3), np.arange(1.0, 31.0)
-    found = PiecewiseEncoding.from_rows(X, weights, some, n_bins=4)
-    expected = PiecewiseEncoding.from_rows(X[some], weights, n_bins=4)
-    assert_same_edges(found.edges, expected.edges)
+    found = edges_of_columns(list(X.T), weights, some, n_bins=4)
+    expected = edges_of_columns(list(X[some].T), weights, n_bins=4)
+    assert_same_edges(found, expected)
 
 
 def test_edges_of_very_many_rows_are_those_of_a_sample(monkeypatch):
@@ -147,16 +148,16 @@ def test_edges_of_very_many_rows_are_those_of_a_sample(monkeypatch):
     monkeypatch.setattr("sklearn_scratchnn.data.encoding.SAMPLE", 10)
     X = np.random.RandomState(0).randn(100, 1)
     chosen = np.linspace(0, 99, 10).astype(int)
-    found = PiecewiseEncoding.from_rows(X, n_bins=4).edges[0]
+    found = edges_of_columns(list(X.T), n_bins=4)[0]
     assert_array_equal(found, edges_by_rule(X[chosen, 0], 1, 4))
 
 
 def test_numeric_columns_are_counted():
     X, _ = table()
-    assert count_numeric(X, most=100) == 3
-    assert count_numeric(X, most=1) == 2  # more than one
+    assert count_numeric(X.T, most=100) == 3
+    assert count_numeric(X.T, most=1) == 2  # more than one
     late = np.r_[np.zeros(1500), 1.0, 2.0, 3.0][:, None]
-    assert count_numeric(late, most=5) == 1
+    assert count_numeric(late.T, most=5) == 1
 
 
 def test_columns_wider_than_float64_are_refused_by_name():
@@ -200,7 +201,7 @@ def test_a_sum_of_bins_is_any_function_that_is_linear_between_the_edges():
 @pytest.mark.parametrize("n_rows", [1, 7, 90])
 def test_blocks_of_any_size_give_the_same_inputs(n_rows):
     X, _ = table()
-    encoding = PiecewiseEncoding.from_rows(X, n_bins=5)
+    encoding = PiecewiseEncoding(edges_of_columns(list(X.T), n_bins=5))
     rows = DenseRows(X, None, None, np.dtype(float), n_rows, encoding)
     blocks = [rows.block(i, min(i + n_rows, 90)).copy() for i in range(0, 90, n_rows)]
     assert_array_equal(np.concatenate(blocks), by_formula(X, encoding.edges))
@@ -211,7 +212,7 @@ def test_blocks_of_any_size_give_the_same_inputs(n_rows):
 def test_encoded_columns_are_standardised_as_any(weighted, block_bytes):
     X, _ = table()
     w = np.random.RandomState(1).rand(90) if weighted else None
-    encoding = PiecewiseEncoding.from_rows(X, n_bins=5)
+    encoding = PiecewiseEncoding(edges_of_columns(list(X.T), n_bins=5))
     found = Standardizer.from_rows(
         X, w, robust=True, block_bytes=block_bytes, encoding=encoding
     )

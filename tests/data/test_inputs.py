@@ -238,24 +238,33 @@ def as_categories(X):
     return pd.DataFrame(X).astype("category")
 
 
-def as_seconds(X):
-    return X.astype("datetime64[s]")
+def as_objects(X):
+    return X.astype(object)
+
+
+def as_frame_of_objects(X):
+    return pd.DataFrame(X.astype(object))
+
+
+def as_nullable(X):
+    return pd.DataFrame(X).astype("Int64")
 
 
 def as_big_endian(X):
     return X.astype(">f8")
 
 
-def as_texts(X):
-    return pd.DataFrame(X).astype(str).astype("category")
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("standardize", ["robust", False])
-@pytest.mark.parametrize("kind", [as_categories, as_seconds, as_big_endian, as_texts])
+@pytest.mark.parametrize(
+    "kind",
+    [as_categories, as_objects, as_frame_of_objects, as_nullable, as_big_endian],
+)
 def test_all_that_can_be_a_number_is_one(counts, kind, standardize, solver):
+    """Categories, too, where none are wanted."""
     X, y = counts
     given = {"solver": solver, "standardize": standardize}
+    given["categorical_features"] = None
     wanted = fitted(X.astype(float), y, **given)
     model = fitted(kind(X), y, **given)
     assert_array_equal(model.coefs_[0], wanted.coefs_[0])
@@ -266,11 +275,12 @@ def test_all_that_can_be_a_number_is_one(counts, kind, standardize, solver):
 @pytest.mark.parametrize("method", ["fit", "partial_fit", "predict"])
 def test_columns_of_texts_are_refused(counts, method):
     X, y = counts
-    model = fitted(X, y, "adam")
-    texts = pd.DataFrame({i: np.array(["a", "b"])[X[:, i] % 2] for i in range(4)})
-    with pytest.raises(ValueError, match="could not convert string to float: 'a'"):
-        ask = getattr(model.set_params(standardize=False), method)
-        ask(texts.astype("category"), *([] if method == "predict" else [y]))
+    model = fitted(X, y, "adam", categorical_features=None)
+    texts = np.array(["a", "b"])[X % 2]
+    for container in (np.asarray, np.ndarray.tolist, as_categories, pd.DataFrame):
+        with pytest.raises(ValueError, match="Column 0 of X holds texts, such as 'a'"):
+            ask = getattr(model, method)
+            ask(container(texts), *([] if method == "predict" else [y]))
 
 
 @pytest.mark.filterwarnings("error:::sklearn_scratchnn")
@@ -389,9 +399,16 @@ def with_entry(X, value):
 
 
 BAD_X = {
-    "NaN": (lambda X: with_entry(X, np.nan), "X contains NaN"),
-    "inf": (lambda X: with_entry(X, np.inf), "X contains infinity"),
-    "strings": (lambda X: np.full(X.shape, "a"), "strings?"),
+    "inf": (lambda X: with_entry(X, np.inf), "Column 1 of X contains infinity"),
+    "inf and NaN": (
+        lambda X: np.tile([np.nan, -np.inf], (len(X), 2)),
+        "Column 1 of X contains infinity",
+    ),
+    "sparse inf": (
+        lambda X: sparse.csr_matrix(with_entry(X, np.inf)),
+        "X contains infinity",
+    ),
+    "strings": (lambda X: np.full(X.shape, "a"), "Column 0 of X holds texts"),
     "one dimension": (lambda X: X[:, 0], "Expected 2D array, got 1D array"),
     "three dimensions": (lambda X: X[np.newaxis], "Found array with dim 3"),
     "no rows": (lambda X: X[:0], r"0 sample\(s\)"),
@@ -517,7 +534,7 @@ def test_weights_that_leave_one_class(counts):
             {"X_val": None, "y_val": None, "sample_weight_val": np.ones(30)},
             "sample_weight_val is given without X_val and y_val",
         ),
-        ({"X_val": np.full((30, 4), np.nan)}, "X_val"),
+        ({"X_val": np.full((30, 4), np.inf)}, "X_val .* Column 0 of X contains inf"),
         ({"X_val": np.ones((30, 3))}, "X_val.*3 features"),
         ({"X_val": np.full((30, 4), "a")}, "X_val"),
         ({"X_val": np.ones((0, 4)), "y_val": np.ones(0)}, "X_val"),
@@ -573,6 +590,8 @@ BAD_PARAMETERS = {
     "dtype": ["float16", "int", None, float],
     "class_weight": ["even", 3, {0: -1}, {0: "a"}, {0: np.nan}, {9: 1.0}, {0: 0, 1: 0}]
     + [{0: [1], 1: [2]}, {0: [1, 2], 1: [2, 3]}, {0: HUGE}],
+    "categorical_features": ["all", 3, [4], [-1], ["a"], [True], [2.5], [[0, 1]]]
+    + [{0}, {"a": 1}, [0, "a"], [None], np.ones((4, 1), bool)],
     "numeric_encoding": ["quantile", None, True, 16, ["linear"]],
     "n_bins": [1, 0, -2, 2.5, "few", None, HUGE],
     "adaptive_penalty": ["yes", None, 2, 0.5],

@@ -342,10 +342,10 @@ def test_rows_are_prepared_once(monkeypatch, moons):
         monkeypatch.setattr(owner, name, call)
 
     counted(sample, "distinct_rows")
-    counted(sample.PiecewiseEncoding, "from_rows")
+    counted(sample, "edges_of_columns")
     counted(prepared, "_scale")
     ensemble(n_estimators=4).fit(*moons)
-    assert sorted(calls) == ["_scale", "_scale", "distinct_rows", "from_rows"]
+    assert sorted(calls) == ["_scale", "_scale", "distinct_rows", "edges_of_columns"]
 
 
 # Threads and processes

@@ -612,7 +612,7 @@ def bad_calls(X, y):
         "unseen class": ((X, y + 1), r"y has classes that .* does not know: \[3\]"),
         "other classes": ((X, y, None, [0, 1]), r"classes=\[0, 1\] is not the same"),
         "more classes": ((X, y, None, [0, 1, 2, 3]), "is not the same"),
-        "NaN": ((X * np.nan, y), "contains NaN"),
+        "inf": ((X * np.inf, y), "Column 0 of X contains infinity"),
         "no rows": ((X[:0], y[:0]), r"0 sample\(s\)"),
         "weights": ((X, y, -np.ones(len(y))), "sample_weight"),
         "indicator": ((X, np.eye(3, dtype=int)[y]), "y "),

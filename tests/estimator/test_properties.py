@@ -324,7 +324,6 @@ def test_the_same_seed_gives_the_same_bits(data, chosen):
 
 
 FAULTS = {
-    "NaN": lambda X: np.where(np.arange(X.size).reshape(X.shape) == 0, np.nan, X),
     "inf": lambda X: np.where(np.arange(X.size).reshape(X.shape) == 0, -np.inf, X),
     "no rows": lambda X: X[:0],
     "one dimension": lambda X: X[:, 0],

@@ -35,9 +35,13 @@ ROOMS = {
         "fit_network",
     ],
     "data": [
-        "checks distinct encoding split standardize targets rows",
+        "distinct encoding frames split standardize table targets rows",
+        "column_checks",
+        "columns",
+        "checks table_encoding",
         "sample",
         "prepared",
+        "learn",
     ],
     "estimator": [
         "caller architecture constraints attributes prediction persistence",

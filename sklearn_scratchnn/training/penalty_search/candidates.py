@@ -64,7 +64,10 @@ class Candidates:
         parts.append(part)
         if len(parts) < self.n_parts:
             return
-        logits, Y, weights = map(np.concatenate, zip(*self._parts.pop(alpha)))
+        parts = self._parts.pop(alpha)
+        if len(parts) > 1:
+            parts = [tuple(map(np.concatenate, zip(*parts)))]
+        logits, Y, weights = parts[0]
         self._weights = (weights / weights.mean()).astype(logits.dtype)
         temperature = 1.0
         if self.calibrated:

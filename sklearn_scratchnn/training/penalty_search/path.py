@@ -76,7 +76,7 @@ def walk(network, sample, settings, alphas, on_alpha):
         With the parameters of the latest epoch.
     """
     objective = Objective(network, sample, label_smoothing=settings.label_smoothing)
-    epochs = 2 * EPOCHS if sample.X.shape[1] <= FEW_COLUMNS else EPOCHS
+    epochs = 2 * EPOCHS if sample.n_unbinned_inputs <= FEW_COLUMNS else EPOCHS
     solver = replace(settings.solver, max_iter=epochs)
     first = objective.theta.copy()
     latest = Latest(objective.theta)

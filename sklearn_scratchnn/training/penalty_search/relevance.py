@@ -13,7 +13,7 @@ import numpy as np
 LEAST = 1e-3  # of the largest
 
 
-def column_norms(W, column_of_input=None):
+def column_norms(W, column_of_input=None, n_columns=0):
     """Return the norm of the first layer's weights for each column.
 
     Parameters
@@ -22,6 +22,8 @@ def column_norms(W, column_of_input=None):
         For standardised inputs.
     column_of_input : ndarray of int of shape (n_inputs,), default=None
         The column that each input is made of; None where the inputs are the columns.
+    n_columns : int, default=0
+        That there are, where the last have no input.
 
     Returns
     -------
@@ -29,7 +31,7 @@ def column_norms(W, column_of_input=None):
     """
     squares = np.square(W.astype(np.float64)).sum(axis=1)
     if column_of_input is not None:
-        squares = np.bincount(column_of_input, squares)
+        squares = np.bincount(column_of_input, squares, n_columns)
     return np.sqrt(squares)
 
 

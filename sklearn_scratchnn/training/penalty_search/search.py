@@ -174,7 +174,8 @@ class PenaltySearch:
                     table=candidates.table(),
                     temperature=chosen.temperature,
                 )
-                np.copyto(theta, trained[chosen.alpha])
+                if trained:
+                    np.copyto(theta, trained[chosen.alpha])
         if self._begins_on_all_rows:
             self._begin(trained)
 
@@ -200,7 +201,8 @@ class PenaltySearch:
 
         def judge(alpha):
             candidates.add(alpha, judged.outputs())
-            trained[alpha] = theta.copy()
+            if self.on_path or self.settings.adaptive:
+                trained[alpha] = theta.copy()
 
         np.copyto(theta, self._first)
         if self.on_path:
@@ -228,7 +230,7 @@ class PenaltySearch:
             walk(self.network, self._rows, self.settings, chosen, lambda alpha: None)
         encoding = self._rows.encoding
         factors = relevances(
-            self.network.weights[0], encoding and encoding.column_of_input
+            self.network.weights[0], encoding and encoding.group_of_input
         )
         if factors.min() > ALIKE * factors.max():
             np.copyto(theta, start)

@@ -1,0 +1,280 @@
+"""What is learnt of a table's columns: categories, gaps, and means for these.
+
+A category of fewer than `RARE` rows is rare: all rare ones of a column share one input.
+Weights count as rows, as everywhere; where they sum to less than the number of rows,
+they cannot be counts, and stand for as many rows as there are. A missing value of a
+categorical column is one more category. A category that training rows did not have
+counts as rare, or where the column has no rare ones, as none at all.
+"""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from .column_checks import check_same_kind, label_of
+from .frames import Factor
+from .table import Table, as_matrix
+
+RARE = 5  # rows of a category below which it has no input of its own
+MOST_CATEGORIES = 1000  # of a column; the others are rare
+
+
+@dataclass
+class RawTable:
+    """A table that was read, before its categories are coded.
+
+    Parameters
+    ----------
+    columns : list of ndarray, Factor or None
+        None for a column that is ignored.
+    names : list or None
+    matrix : ndarray of shape (n_rows, n_features), default=None
+        The columns, where all are numbers of one array.
+    n_rows : int
+    """
+
+    columns: list
+    names: list | None
+    n_rows: int
+    matrix: np.ndarray | None = None
+
+    @property
+    def shape(self):
+        """Rows and columns."""
+        return self.n_rows, len(self.columns)
+
+    def __len__(self):
+        return self.n_rows
+
+    def label(self, j):
+        """Return what errors call a column."""
+        return label_of(self.names, j)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What was learnt of the columns.
+
+    Parameters
+    ----------
+    column_means_ : ndarray of float64 of shape (n_features,) or None
+        What a missing number is replaced by. NaN for a column that is categorical or
+        ignored. None where it is not known yet.
+    is_categorical_ : ndarray of bool of shape (n_features,) or None
+        None where no column is categorical.
+    categories_ : list of ndarray of object or None
+        Those of each column that have an input of their own; empty for numbers.
+    has_missing_ : ndarray of bool of shape (n_features,) or None
+        Columns that have an input which says that a value is missing; None for none.
+    has_rare_ : ndarray of bool of shape (n_features,) or None
+        Categorical columns that have an input for all rare categories.
+    """
+
+    column_means_: np.ndarray | None = None
+    is_categorical_: np.ndarray | None = None
+    categories_: list | None = None
+    has_missing_: np.ndarray | None = None
+    has_rare_: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, estimator):
+        """Return what a fitted estimator has learnt.
+
+        Parameters
+        ----------
+        estimator : estimator
+            With attributes of the fields' names.
+
+        Returns
+        -------
+        Columns
+        """
+        return cls(*(getattr(estimator, field.name) for field in fields(cls)))
+
+    @property
+    def are_numbers(self):
+        """Whether all columns are numbers, and none had gaps: then they are inputs."""
+        if self.is_categorical_ is not None or self.has_missing_ is not None:
+            return False
+        return self.column_means_ is None or not np.isnan(self.column_means_).any()
+
+    def roles(self, n_features):
+        """Return the role of each column, as `read_columns` takes it."""
+        if self.are_numbers:
+            return [False] * n_features
+        ignored = np.isnan(self.column_means_)
+        if self.is_categorical_ is None:
+            return ["ignored" if i else False for i in ignored]
+        pairs = zip(ignored, self.is_categorical_)
+        return [True if c else "ignored" if i else False for i, c in pairs]
+
+    def numeric(self):
+        """Return the indices of the columns that are read as numbers."""
+        return np.flatnonzero(~np.isnan(self.column_means_))
+
+    def categorical(self):
+        """Return the indices of the categorical columns."""
+        if self.is_categorical_ is None:
+            return np.array([], np.intp)
+        return np.flatnonzero(self.is_categorical_)
+
+    def widths(self):
+        """Return how many inputs each categorical column has."""
+        return [
+            len(self.categories_[j]) + int(self.has_missing(j)) + int(self.has_rare_[j])
+            for j in self.categorical()
+        ]
+
+    def has_missing(self, j):
+        """Whether column ``j`` has an input which says that a value is missing."""
+        return self.has_missing_ is not None and bool(self.has_missing_[j])
+
+    def code(self, raw):
+        """Return the `Table` of a `RawTable`.
+
+        Parameters
+        ----------
+        raw : RawTable
+
+        Returns
+        -------
+        Table
+
+        Raises
+        ------
+        ValueError
+            If a categorical column holds values of another type than in training.
+        """
+        numeric, categorical = self.numeric(), self.categorical()
+        numbers = raw.matrix
+        if numbers is None:
+            numbers = as_matrix([raw.columns[j] for j in numeric], raw.n_rows)
+        elif len(numeric) < numbers.shape[1]:
+            numbers = as_matrix([numbers[:, j] for j in numeric], raw.n_rows)
+        if not len(categorical):
+            return Table(numbers)
+        widths = self.widths()
+        starts = np.cumsum([0, *widths])
+        codes = np.empty(
+            (raw.n_rows, len(categorical)), np.min_scalar_type(-int(starts[-1]) - 1)
+        )
+        for k, j in enumerate(categorical):
+            factor = raw.columns[j]
+            check_same_kind(factor, self.categories_[j], raw.label(j))
+            positions = self._positions(j, factor.levels)
+            positions[positions >= 0] += starts[k]
+            codes[:, k] = positions.astype(codes.dtype)[factor.codes]
+        return Table(numbers, codes)
+
+    def _positions(self, j, levels):
+        """Return the input, within column ``j``, of each level, then of a gap."""
+        known = {level: i for i, level in enumerate(self.categories_[j])}
+        missing, n_inputs = self.has_missing(j), len(known)
+        otherwise = n_inputs + missing if self.has_rare_[j] else -1
+        gap = n_inputs if missing else otherwise
+        return np.array([*(known.get(v, otherwise) for v in levels), gap], np.int32)
+
+    def names(self, names):
+        """Return the names of the inputs that say what is missing, and of categories.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Of the columns.
+
+        Returns
+        -------
+        missing, categories : list of str
+        """
+        missing = [f"{names[j]} is missing" for j in self.numeric_with_gaps()]
+        categories = []
+        for j in self.categorical():
+            categories += [f"{names[j]}={level}" for level in self.categories_[j]]
+            categories += [f"{names[j]} is missing"] * self.has_missing(j)
+            categories += [f"{names[j]} is rare"] * bool(self.has_rare_[j])
+        return missing, categories
+
+    def numeric_with_gaps(self):
+        """Return the indices of the numeric columns that had gaps in training."""
+        return [j for j in self.numeric() if self.has_missing(j)]
+
+
+def learn_columns(raw, weights, subset):
+    """Learn categories and gaps; means are not known yet, but for those of no value.
+
+    Parameters
+    ----------
+    raw : RawTable
+    weights : ndarray of shape (n_rows,) or None
+        None where all rows count alike.
+    subset : ndarray of int or None
+        The rows that count; None for all.
+
+    Returns
+    -------
+    columns : Columns
+        With a mean of 0 for every numeric column.
+    without_value : list of int
+        The columns to ignore.
+    """
+    rows = slice(None) if subset is None else subset
+    counted = None if weights is None else weights[rows]
+    n_rows = raw.n_rows if subset is None else len(subset)
+    least = RARE if counted is None else RARE * min(1.0, counted.sum() / n_rows)
+    n = len(raw.columns)
+    means, without_value = np.zeros(n), []
+    categorical, missing, rare = (np.zeros(n, bool) for _ in range(3))
+    categories = [np.array([], object) for _ in range(n)]
+    for j, column in enumerate(raw.columns):
+        if isinstance(column, Factor):
+            counts = np.bincount(
+                column.codes[rows].astype(np.intp) + 1,
+                counted,
+                minlength=len(column.levels) + 1,
+            )
+            empty = not counts[1:].any()
+            if not empty:
+                categorical[j] = True
+                categories[j], missing[j], rare[j] = _frequent(
+                    counts, column.levels, least
+                )
+        else:
+            gaps = np.isnan(column[rows]) if column.dtype.kind == "f" else False
+            missing[j], empty = np.any(gaps), np.all(gaps)
+        if empty:
+            missing[j] = False
+            without_value.append(j)
+        if empty or categorical[j]:
+            means[j] = np.nan
+    any_categorical = categorical.any()
+    columns = Columns(
+        means,
+        categorical if any_categorical else None,
+        categories if any_categorical else None,
+        missing if missing.any() else None,
+        rare if any_categorical else None,
+    )
+    return columns, without_value
+
+
+def _frequent(counts, levels, least):
+    """Return the frequent levels, whether gaps are frequent, and whether any is rare.
+
+    Of more than `MOST_CATEGORIES` those that tie with the first one too many are rare,
+    so that their order does not matter.
+    """
+    least -= 1e-9 * least  # what rounding may take from a sum of weights
+    if np.count_nonzero(counts >= least) > MOST_CATEGORIES:
+        too_many = np.sort(counts)[-MOST_CATEGORIES - 1]
+        least = np.nextafter(too_many, np.inf)
+    frequent = counts >= least
+    kept = np.empty(np.count_nonzero(frequent[1:]), object)
+    kept[:] = [level for level, keeps in zip(levels, frequent[1:]) if keeps]
+    return kept, bool(frequent[0]), bool(((counts > 0) & ~frequent).any())
+
+
+def with_means(columns, means):
+    """Return what was learnt, with the means of the numeric columns in it."""
+    all_means = columns.column_means_.copy()
+    all_means[columns.numeric()] = means
+    return replace(columns, column_means_=all_means)
