@@ -372,8 +372,9 @@ class ScratchMLPEnsembleClassifier(
     def _logits_of_members(self, X: Rows) -> tuple[Loss, np.ndarray]:
         """Return the members' loss, and their logits, (M, n_samples, K)."""
         check_is_fitted(self)
-        X = check_X(self, X, Columns.of(self))
-        logits = [member._predictor_of(X).outputs() for member in self.estimators_]
+        columns = Columns.of(self)
+        X, members = check_X(self, X, columns), self.estimators_
+        logits = [member._predictor_of(X, columns).outputs() for member in members]
         return loss_with_link(self.out_activation_), np.stack(logits)
 
     def _logits(self, X: Rows) -> tuple[Loss, np.ndarray]:

@@ -1,5 +1,7 @@
 """The rows and weights of the caller, checked; an error names the argument."""
 
+import math
+
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
@@ -7,8 +9,8 @@ from sklearn.utils.validation import validate_data
 
 from .._compat import _check_sample_weight
 from .column_checks import (
-    check_finite,
     check_names,
+    infinite_error,
     label_of,
     read_columns,
     roles_of,
@@ -19,6 +21,8 @@ from .table import Table
 
 # X stays in any of these; all else that can be a number becomes the first, float64.
 NUMBERS = [np.dtype(code) for code in "dfe?" + np.typecodes["AllInteger"]]
+
+BLOCK = 2**20  # numbers that are looked at once more, where some are not finite
 
 
 def check_X_y(estimator, X, y, *, reset, categorical_features=None, columns=None):
@@ -43,16 +47,26 @@ def check_X_y(estimator, X, y, *, reset, categorical_features=None, columns=None
         numbers without gaps.
     y : ndarray
     """
-    check_names(X, None if reset else _names(estimator))
-    checked, y = _validate(estimator, X, reset, y)
+    names = names_of(X)
+    check_names(names, None if reset else _names(estimator))
+    X, is_plain = _as_array(X)
+    roles = None
+    if names is not None:
+        roles = _roles(X, names, categorical_features, columns)
+        is_plain = is_plain and True not in roles
+    X, y = _validate(estimator, X, is_plain, reset, y)
+    if roles is None:
+        roles = _roles(X, names, categorical_features, columns)
     y = y.toarray() if sparse.issparse(y) else y
-    n_features = checked.shape[1]
-    if columns is None:
-        in_frame = library_of(X) is not None
-        roles = roles_of(categorical_features, names_of(X), n_features, in_frame)
-    else:
-        roles = columns.roles(n_features)
-    return _read(as_rows(checked), roles, columns, _names(estimator)), y
+    return _read(as_rows(X), roles, columns, names or _names(estimator)), y
+
+
+def _roles(X, names, categorical_features, columns):
+    """Return the role of each column, as `read_columns` takes it."""
+    n_features = X.shape[1]
+    if columns is not None:
+        return columns.roles(n_features)
+    return roles_of(categorical_features, names, n_features)
 
 
 def check_X(estimator, X, columns):
@@ -72,18 +86,18 @@ def check_X(estimator, X, columns):
     """
     if isinstance(X, Table):
         return X
-    check_names(X, _names(estimator))
-    X = _validate(estimator, X, False)
+    names = names_of(X)
+    if names is not None:
+        check_names(names, _names(estimator))
+    X, is_plain = _as_array(X)
+    if names is not None and columns.is_categorical_ is not None:
+        is_plain = False
+    X = _validate(estimator, X, is_plain, False)
     X = X.tocsr() if sparse.issparse(X) else X
-    X = _read(X, columns.roles(X.shape[1]), columns, _names(estimator))
-    if not isinstance(X, RawTable):
+    if _is_array_of_numbers(X) and columns.are_numbers and _is_finite(X):
         return X
-    if columns.column_means_ is None:
-        raise ValueError(
-            "X contains NaN. This model was saved by a version that took none, and "
-            "does not know the columns' means; replace what is missing, or fit again."
-        )
-    return columns.code(X)
+    X = _read(X, columns.roles(X.shape[1]), columns, names or _names(estimator))
+    return columns.code(X) if isinstance(X, RawTable) else X
 
 
 def _names(estimator):
@@ -91,13 +105,11 @@ def _names(estimator):
     return None if names is None else names.tolist()
 
 
-def _validate(estimator, X, reset, *y):
+def _validate(estimator, X, is_plain, reset, *y):
     """Return X, and y where it is given, as scikit-learn checks them.
 
-    X becomes an array or a sparse matrix of numbers; a table of columns of several
-    dtypes, or an array of objects, stays as it came.
+    A plain X becomes an array or a sparse matrix of numbers; any other stays as it is.
     """
-    X, is_plain = _as_array(X)
     if is_plain:
         return validate_data(
             estimator,
@@ -133,6 +145,8 @@ def _as_array(X):
         return X, True
     if library_of(X) is not None:
         return X, X.shape[1] > 0 and all(map(_is_plain, X.dtypes))
+    if type(X).__name__ == "LazyFrame":
+        raise TypeError("X is a LazyFrame, which has no rows yet: give X.collect().")
     if not hasattr(X, "dtype"):
         try:
             array = np.asarray(X)
@@ -141,7 +155,7 @@ def _as_array(X):
         # Numbers beside texts stay numbers.
         X = np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
     has_objects = getattr(X.dtype, "kind", "f") in "OUSTmM"
-    return X, X.ndim != 2 or not has_objects
+    return X, getattr(X, "ndim", 1) != 2 or not has_objects
 
 
 def _is_plain(dtype):
@@ -150,7 +164,7 @@ def _is_plain(dtype):
         return dtype.kind in KINDS_OF_NUMBERS
     if hasattr(dtype, "is_numeric"):  # of polars
         return dtype.is_numeric()
-    return hasattr(dtype, "fill_value")
+    return getattr(dtype, "fill_value", None) == 0
 
 
 def _read(X, roles, columns, names):
@@ -163,26 +177,40 @@ def _read(X, roles, columns, names):
                 "missing values; give X.toarray(), or a DataFrame."
             )
         return X
-    is_array = isinstance(X, np.ndarray) and X.dtype.kind in KINDS_OF_NUMBERS
-    if is_array and True not in roles:
-        if not _has_gaps(X, names) and known_numbers:
+    if _is_array_of_numbers(X) and True not in roles:
+        if not _has_gaps(X, roles, names) and known_numbers:
             return X
-        return RawTable(list(X.T), names, len(X), X)
-    read = read_columns(columns_of(X), names, roles)
+        return RawTable(list(X.T), names, X, X)
+    read = read_columns(columns_of(X), names, roles, columns is not None)
     if known_numbers and not any(map(_has_gaps_or_categories, read)):
         return np.stack(read, axis=1)
-    return RawTable(read, names, X.shape[0])
+    return RawTable(read, names, X)
 
 
-def _has_gaps(X, names):
-    """Whether a number is missing; an infinite one is an error naming its column."""
-    if X.dtype.kind != "f":
-        return False
+def _is_array_of_numbers(X):
+    return isinstance(X, np.ndarray) and X.dtype.kind in KINDS_OF_NUMBERS
+
+
+def _is_finite(X):
+    """Whether numbers are finite: then mostly their sum is; False where it is not."""
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(X.sum()):
-            return False
-    gaps = [check_finite(column, label_of(names, j)) for j, column in enumerate(X.T)]
-    return any(gaps)
+        return math.isfinite(X.sum())
+
+
+def _has_gaps(X, roles, names):
+    """Whether a number is missing; an infinite one is an error naming its column."""
+    if X.dtype.kind != "f" or _is_finite(X):
+        return False
+    gaps, used = False, np.array([role != "ignored" for role in roles])
+    of_inf, step = np.zeros(X.shape[1], bool), max(1, BLOCK // X.shape[1])
+    for start in range(0, len(X), step):
+        block = X[start : start + step]
+        of_inf |= np.isinf(block).any(axis=0)
+        gaps = gaps or bool(np.isnan(block).any())
+    wrong = np.flatnonzero(of_inf & used)
+    if len(wrong):
+        raise infinite_error(label_of(names, wrong[0]))
+    return gaps
 
 
 def _has_gaps_or_categories(column):

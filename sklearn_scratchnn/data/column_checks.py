@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 
-from .frames import kind_of, names_of
+from .frames import kind_of
 
 FEW_TO_SHOW = 3
 
@@ -15,17 +15,19 @@ def label_of(names, j):
     return f"Column {names[j]!r} of X" if named else f"Column {j} of X"
 
 
-def check_names(X, fitted=None):
+def check_names(names, fitted=None):
     """Raise ValueError where columns have one name, or another order than in training.
 
     Parameters
     ----------
-    X : array-like
-        Only a DataFrame has names.
+    names : list or None
+        None where X is no DataFrame.
     fitted : list of str, default=None
         The names in training; None for none.
     """
-    names, seen = names_of(X) or [], set()
+    if names is None or names == fitted:
+        return
+    seen = set()
     for name in names:
         if name in seen:
             raise ValueError(
@@ -33,7 +35,7 @@ def check_names(X, fitted=None):
                 "known by its name."
             )
         seen.add(name)
-    if fitted is None or names == fitted or seen != set(fitted):
+    if fitted is None or seen != set(fitted):
         return
     now, then = next(pair for pair in zip(names, fitted) if pair[0] != pair[1])
     raise ValueError(
@@ -43,7 +45,7 @@ def check_names(X, fitted=None):
     )
 
 
-def roles_of(categorical_features, names, n_features, in_frame):
+def roles_of(categorical_features, names, n_features):
     """Return for each column whether it is categorical; None where its dtype says.
 
     Parameters
@@ -51,10 +53,8 @@ def roles_of(categorical_features, names, n_features, in_frame):
     categorical_features : "from_dtype", None or array-like
         As of `ScratchMLPClassifier`.
     names : list or None
-        Of the columns.
+        Of the columns; None where X is no DataFrame.
     n_features : int
-    in_frame : bool
-        Whether X is a DataFrame.
 
     Returns
     -------
@@ -68,8 +68,10 @@ def roles_of(categorical_features, names, n_features, in_frame):
     if categorical_features is None:
         return [False] * n_features
     if isinstance(categorical_features, str):  # "from_dtype", by its constraint
-        return [None if in_frame else False] * n_features
+        return [False if names is None else None] * n_features
     chosen = np.asarray(categorical_features)
+    if chosen.dtype.kind in "US":  # numbers beside names stay numbers
+        chosen = np.asarray(categorical_features, dtype=object)
     if chosen.ndim != 1:
         raise ValueError(
             "categorical_features must be 'from_dtype', None, a mask of the columns, "
@@ -113,7 +115,7 @@ def _position(item, names, n_features):
     return item
 
 
-def read_column(column, label, categorical):
+def read_column(column, label, categorical, fitted=False):
     """Return a column as an array of numbers or a `Factor`.
 
     Parameters
@@ -123,6 +125,8 @@ def read_column(column, label, categorical):
         What errors call it.
     categorical : bool or None
         None where its dtype says.
+    fitted : bool, default=False
+        Whether that is what it was in training.
 
     Returns
     -------
@@ -148,16 +152,27 @@ def read_column(column, label, categorical):
         return column.factor() if categorical else numbers
     try:
         factor = column.factor()
-    except TypeError:
+    except (TypeError, NotImplementedError):  # the latter is pyarrow's
         unhashable = next(v for v in column.objects() if not _has_hash(v))
         raise _no_value(label, unhashable) from None
-    return _by_levels(factor, label, categorical, column.is_category)
-
-
-def _by_levels(factor, label, categorical, is_category):
-    """Return what the values of a column of objects make it."""
-    if is_category and categorical is not False:
+    if column.is_category and categorical is not False:
         return factor
+    if categorical is False and fitted:
+        _check_still_numbers(factor, label)
+    return _by_levels(factor, label, categorical)
+
+
+def _check_still_numbers(factor, label):
+    others = [level for level in factor.levels if kind_of(level) == "text"]
+    if others:
+        raise ValueError(
+            f"{label} held numbers in training, and holds {examples_of(others)} now. "
+            "Give it the dtype that it had, with NaN for what is missing."
+        )
+
+
+def _by_levels(factor, label, categorical):
+    """Return what the values of a column of objects make it."""
     examples = {}
     for level in factor.levels:
         examples.setdefault(kind_of(level), level)
@@ -201,19 +216,23 @@ def _no_value(label, value):
     )
 
 
+def infinite_error(label):
+    """Return the error of a column with an infinite number."""
+    return ValueError(
+        f"{label} contains infinity. Replace it by a number, or by NaN, which stands "
+        "for a missing value."
+    )
+
+
 def check_finite(numbers, label):
-    """Raise ValueError for an infinite number; return whether one is missing."""
+    """Raise ValueError for an infinite number."""
     if numbers.dtype.kind != "f":
-        return False
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         if np.isfinite(numbers.sum()):
-            return False
+            return
     if np.isinf(numbers).any():
-        raise ValueError(
-            f"{label} contains infinity. Replace it by a number, or by NaN, which "
-            "stands for a missing value."
-        )
-    return bool(np.isnan(numbers).any())
+        raise infinite_error(label)
 
 
 def examples_of(values):
@@ -241,7 +260,7 @@ def check_same_kind(factor, known, label):
         )
 
 
-def read_columns(columns, names, roles):
+def read_columns(columns, names, roles, fitted=False):
     """Return all columns of a table; None for one whose role is to be ignored.
 
     Parameters
@@ -251,12 +270,16 @@ def read_columns(columns, names, roles):
     names : list or None
     roles : list of bool, None or "ignored"
         Whether each is categorical; None where its dtype says.
+    fitted : bool, default=False
+        Whether that is what they were in training.
 
     Returns
     -------
     list of ndarray, Factor or None
     """
-    return [
-        None if role == "ignored" else read_column(column, label_of(names, j), role)
-        for j, (column, role) in enumerate(zip(columns, roles))
-    ]
+    read = []
+    for j, (column, role) in enumerate(zip(columns, roles)):
+        label = label_of(names, j)
+        ignored = role == "ignored"
+        read.append(None if ignored else read_column(column, label, role, fitted))
+    return read

@@ -7,7 +7,7 @@ categorical column is one more category. A category that training rows did not h
 counts as rare, or where the column has no rare ones, as none at all.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,20 +28,26 @@ class RawTable:
     columns : list of ndarray, Factor or None
         None for a column that is ignored.
     names : list or None
+    source : DataFrame or ndarray of shape (n_rows, n_features)
+        What was read.
     matrix : ndarray of shape (n_rows, n_features), default=None
         The columns, where all are numbers of one array.
-    n_rows : int
     """
 
     columns: list
     names: list | None
-    n_rows: int
+    source: object
     matrix: np.ndarray | None = None
 
     @property
     def shape(self):
         """Rows and columns."""
-        return self.n_rows, len(self.columns)
+        return self.source.shape
+
+    @property
+    def n_rows(self):
+        """Number of rows."""
+        return self.shape[0]
 
     def __len__(self):
         return self.n_rows
@@ -89,7 +95,13 @@ class Columns:
         -------
         Columns
         """
-        return cls(*(getattr(estimator, field.name) for field in fields(cls)))
+        return cls(
+            estimator.column_means_,
+            estimator.is_categorical_,
+            estimator.categories_,
+            estimator.has_missing_,
+            estimator.has_rare_,
+        )
 
     @property
     def are_numbers(self):
@@ -143,8 +155,15 @@ class Columns:
         Raises
         ------
         ValueError
-            If a categorical column holds values of another type than in training.
+            If a categorical column holds values of another type than in training, or
+            the means are not known.
         """
+        if self.column_means_ is None:
+            raise ValueError(
+                "X contains NaN. This model was saved by a version that took none, and "
+                "does not know the columns' means; replace what is missing, or fit "
+                "again."
+            )
         numeric, categorical = self.numeric(), self.categorical()
         numbers = raw.matrix
         if numbers is None:
@@ -152,7 +171,7 @@ class Columns:
         elif len(numeric) < numbers.shape[1]:
             numbers = as_matrix([numbers[:, j] for j in numeric], raw.n_rows)
         if not len(categorical):
-            return Table(numbers)
+            return Table(numbers, None, raw.source)
         widths = self.widths()
         starts = np.cumsum([0, *widths])
         codes = np.empty(
@@ -164,7 +183,7 @@ class Columns:
             positions = self._positions(j, factor.levels)
             positions[positions >= 0] += starts[k]
             codes[:, k] = positions.astype(codes.dtype)[factor.codes]
-        return Table(numbers, codes)
+        return Table(numbers, codes, raw.source)
 
     def _positions(self, j, levels):
         """Return the input, within column ``j``, of each level, then of a gap."""
@@ -260,14 +279,12 @@ def learn_columns(raw, weights, subset):
 def _frequent(counts, levels, least):
     """Return the frequent levels, whether gaps are frequent, and whether any is rare.
 
-    Of more than `MOST_CATEGORIES` those that tie with the first one too many are rare,
-    so that their order does not matter.
+    Of more than `MOST_CATEGORIES` that are equally frequent the first ones are taken.
     """
     least -= 1e-9 * least  # what rounding may take from a sum of weights
-    if np.count_nonzero(counts >= least) > MOST_CATEGORIES:
-        too_many = np.sort(counts)[-MOST_CATEGORIES - 1]
-        least = np.nextafter(too_many, np.inf)
     frequent = counts >= least
+    if np.count_nonzero(frequent) > MOST_CATEGORIES:
+        frequent[np.argsort(-counts, kind="stable")[MOST_CATEGORIES:]] = False
     kept = np.empty(np.count_nonzero(frequent[1:]), object)
     kept[:] = [level for level, keeps in zip(levels, frequent[1:]) if keeps]
     return kept, bool(frequent[0]), bool(((counts > 0) & ~frequent).any())

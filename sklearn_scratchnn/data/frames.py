@@ -7,12 +7,13 @@ there are, and which of them each row has.
 
 import sys
 from dataclasses import dataclass
-from numbers import Number, Real
+from numbers import Number
 
 import numpy as np
 
 KINDS_OF_NUMBERS = "biuf"  # kinds of dtype: truth values, whole numbers, floats
 DATES = "mM"
+WHOLE = {f"{sign}Int{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64)}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def is_missing(value):
     """Whether an object stands for no value: None, NaN, pandas' NA or NaT."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, Real) and value != value
+    return isinstance(value, Number) and value != value
 
 
 def kind_of(level):
@@ -146,8 +147,12 @@ class PandasColumn:
     def factor(self):
         """Return the column as a `Factor`; see `ArrayColumn.factor`."""
         if self.is_category:
-            cat = self.series.cat
-            return _sorted_factor(cat.codes.to_numpy(), cat.categories.tolist())
+            codes, levels = self.series.cat.codes.to_numpy(), self.series.cat.categories
+            if len(levels) > len(codes):  # those that occur
+                used = np.unique(codes[codes >= 0])
+                codes = np.where(codes < 0, -1, np.searchsorted(used, codes))
+                levels = levels[used]
+            return _sorted_factor(codes, levels.tolist())
         codes, levels = self.series.factorize()
         return _sorted_factor(codes, levels.tolist())
 
@@ -170,8 +175,7 @@ class PolarsColumn:
     def numbers(self):
         """Return the values of a numeric column; no copy where there are no nulls."""
         floats = self.type in ("Float32", "Float64")
-        plain = floats or self.type.startswith(("Int", "UInt"))
-        if plain and (floats or not self.series.null_count()):
+        if floats or (self.type in WHOLE and not self.series.null_count()):
             return self.series.to_numpy()
         return self.series.cast(sys.modules["polars"].Float64).to_numpy()
 
@@ -181,7 +185,8 @@ class PolarsColumn:
 
     def factor(self):
         """Return the column as a `Factor`; see `ArrayColumn.factor`."""
-        if self.is_numeric:
+        exact = not (self.type in WHOLE and self.series.null_count())
+        if self.is_numeric and exact:
             return _factor_of_numbers(self.numbers())
         if not (self.is_category or self.type == "String"):
             values = np.empty(len(self.series), object)
@@ -217,4 +222,22 @@ def columns_of(X):
 
 def names_of(X):
     """Return the names of a DataFrame's columns as a list; None for an array."""
-    return None if library_of(X) is None else list(X.columns)
+    library = library_of(X)
+    if library is None:
+        return None
+    return X.columns.tolist() if library == "pandas" else list(X.columns)
+
+
+def rows_of(X, rows):
+    """Return some rows of a DataFrame or of an array.
+
+    Parameters
+    ----------
+    X : DataFrame or ndarray
+    rows : slice or ndarray of int
+
+    Returns
+    -------
+    DataFrame or ndarray
+    """
+    return X.iloc[rows] if library_of(X) == "pandas" else X[rows]

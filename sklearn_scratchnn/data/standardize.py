@@ -174,6 +174,8 @@ def _dense_moments(X, w, subset, block_bytes, encoding=None):
     n_inputs = X.shape[1] if encoding is None else encoding.n_inputs
     if n_inputs == 0:
         return [np.empty(0)] * 5
+    if not isinstance(X, np.ndarray):  # columns that lie apart, read one by one
+        block_bytes *= 4
     block_rows = max(64, block_bytes // (8 * n_inputs))
 
     def inputs(rows):

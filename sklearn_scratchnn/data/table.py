@@ -41,13 +41,9 @@ class ColumnList:
         Returns
         -------
         ndarray of shape (B, n_columns)
-            A new array.
+            A new array, in which a column lies together.
         """
-        parts = [column[rows] for column in self.columns]
-        out = np.empty((len(parts[0]), len(parts)), self.dtype)
-        for j, part in enumerate(parts):
-            out[:, j] = part
-        return out
+        return np.array([column[rows] for column in self.columns], self.dtype).T
 
     def take(self, indices, axis=0, out=None, mode="raise"):
         """Write some rows into ``out``, and return it; as ``ndarray.take``."""
@@ -86,6 +82,8 @@ class Table:
     codes : ndarray of int of shape (n_rows, n_categorical), default=None
         Which of the inputs of categories is 1: counted over all categorical columns;
         -1 for none. None where no column is categorical.
+    source : DataFrame or ndarray of shape (n_rows, n_features), default=None
+        What the rows were read from, for those who want them as they came.
 
     Examples
     --------
@@ -96,8 +94,8 @@ class Table:
     ((2, 2), array([[nan]]))
     """
 
-    def __init__(self, numbers, codes=None):
-        self.numbers, self.codes = numbers, codes
+    def __init__(self, numbers, codes=None, source=None):
+        self.numbers, self.codes, self.source = numbers, codes, source
         self.dtype = numbers.dtype
         n_codes = 0 if codes is None else codes.shape[1]
         self.shape = numbers.shape[0], numbers.shape[1] + n_codes

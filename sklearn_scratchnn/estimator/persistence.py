@@ -13,14 +13,10 @@ from ..version import VERSION
 CURVES = {"loss_curve_": "loss", "validation_scores_": "validation_score"}
 
 
-# What is true of models of versions that had no encoding, relevances and temperature,
-# and took neither categories nor gaps.
-LINEAR = {
-    "bin_edges_": None,
-    "penalty_factors_": None,
-    "temperature_": 1.0,
-    **dict.fromkeys(field.name for field in fields(Columns)),
-}
+# What is true of models of versions that took neither categories nor gaps, and of those
+# that had no encoding, relevances and temperature either.
+NUMBERS = dict.fromkeys(field.name for field in fields(Columns))
+LINEAR = {"bin_edges_": None, "penalty_factors_": None, "temperature_": 1.0}
 
 
 def _major(version):
@@ -80,10 +76,12 @@ class PersistenceMixin:
         parameters = inspect.signature(type(self)).parameters
         state = {name: p.default for name, p in parameters.items()} | state
         if "coefs_" in state:
-            state = LINEAR | state
+            state = LINEAR | NUMBERS | state
             history = state["history_"]
             if "epoch" not in history:
                 history = state["history_"] = {"epoch": _numbers(history), **history}
             curves = {name: history.get(column) for name, column in CURVES.items()}
             state = curves | state
+        if "estimators_" in state:
+            state = NUMBERS | state
         super().__setstate__(state)

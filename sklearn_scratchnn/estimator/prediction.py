@@ -156,7 +156,7 @@ def _leaves(dtype, values):
     return np.abs(values).max() > np.finfo(dtype).max
 
 
-def encoding_of(estimator, X=None):
+def encoding_of(estimator, X=None, columns=None):
     """Return what turns rows into the inputs of a fitted estimator.
 
     Parameters
@@ -165,14 +165,16 @@ def encoding_of(estimator, X=None):
     X : ndarray, CSR matrix or Table, default=None
         Rows that were checked. None for what training rows with all that the estimator
         has seen would be.
+    columns : Columns, default=None
+        Of the estimator, where they are at hand.
 
     Returns
     -------
     PiecewiseEncoding, TableEncoding or None
         None where rows are inputs.
     """
-    columns = Columns.of(estimator)
-    table = isinstance(X, Table) or not columns.are_numbers
+    columns = columns or Columns.of(estimator)
+    table = isinstance(X, Table) or (X is None and not columns.are_numbers)
     return make_encoding(columns, estimator.bin_edges_, table)
 
 
@@ -195,9 +197,10 @@ class PredictionMixin:
 
     def _predictor(self, X):
         check_is_fitted(self)
-        return self._predictor_of(check_X(self, X, Columns.of(self)))
+        columns = Columns.of(self)
+        return self._predictor_of(check_X(self, X, columns), columns)
 
-    def _predictor_of(self, X):
+    def _predictor_of(self, X, columns):
         """Return the predictor for rows that were checked."""
         return Predictor(
             self.coefs_,
@@ -205,7 +208,7 @@ class PredictionMixin:
             self.activations_,
             self.out_activation_,
             X,
-            encoding_of(self, X),
+            encoding_of(self, X, columns),
         )
 
     def hidden_activations(self, X: Rows, layer: int = -1) -> np.ndarray:

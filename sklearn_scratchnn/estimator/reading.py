@@ -87,6 +87,12 @@ def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
             estimator, X_val, y_val, reset=False, columns=sample.columns
         )
         y_val, loss = estimator._read_y(y_val)
+        if isinstance(X_val, RawTable):
+            if sample.columns.column_means_ is None:
+                means = column_means(sample)
+                columns = replace(sample.columns, column_means_=means)
+                sample = sample.encoded(columns)
+            X_val = sample.columns.code(X_val)
     except (ValueError, TypeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"X_val or y_val cannot be used: {error}") from error
@@ -101,10 +107,7 @@ def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
     held_out = make_sample(
         X_val, y_val, sample.loss, sample.classes, sample_weight_val, name="y_val"
     )
-    if isinstance(X_val, RawTable) and sample.columns.column_means_ is None:
-        means = column_means(sample)
-        sample = sample.encoded(replace(sample.columns, column_means_=means))
-    return sample, apply(sample.columns, held_out)
+    return sample, held_out.encoded(sample.columns)
 
 
 def read_part(estimator, X, y, sample_weight, classes):

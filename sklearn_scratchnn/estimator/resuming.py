@@ -73,6 +73,7 @@ def fingerprint_of(data):
     parts = {"X": data.train.X, "y": data.train.codes, "weights": data.train.weights}
     prints = {name: _digest(array) for name, array in parts.items()}
     prints["classes"] = repr(data.train.classes.tolist())
+    prints["categories"] = repr(data.train.columns.categories_)
     held_out = data.held_out
     if held_out is not None and held_out.codes is not data.train.codes:
         parts = {"X_val": held_out.X, "y_val": held_out.codes}
@@ -176,4 +177,6 @@ def _equal(a, b):
     """Whether two settings are alike; a function loaded from a file, by its name."""
     if callable(a) and callable(b):
         a, b = (getattr(f, "__qualname__", repr(f)) for f in (a, b))
+    if hasattr(a, "__array__") or hasattr(b, "__array__"):
+        return np.array_equal(a, b)
     return a == b

@@ -4,6 +4,8 @@ from contextlib import suppress
 from numbers import Real
 
 from .._compat import takes_weights
+from ..data.frames import rows_of
+from ..data.table import Table
 from .caller import warn_caller
 
 UNWEIGHTED = (
@@ -39,7 +41,9 @@ def make_score(estimator, held_out, fitted_copy):
 
     scorer = check_scoring(estimator, scoring=scoring)
     rows = slice(None) if held_out.subset is None else held_out.subset
-    X, y = held_out.X[rows], held_out.y[rows]
+    X, y, as_given = held_out.X[rows], held_out.y[rows], False
+    if callable(scoring) and isinstance(X, Table):
+        X, as_given = rows_of(held_out.X.source, rows), True
     weights = held_out.of_subset(held_out.weights)
     weighted = {} if weights is None else {"sample_weight": weights}
     if weighted and not takes_weights(scorer):
@@ -49,7 +53,8 @@ def make_score(estimator, held_out, fitted_copy):
 
     def score(run):
         fitted = fitted_copy(run)
-        vars(fitted).pop("feature_names_in_", None)  # X is an array by now
+        if not as_given:  # X has no names by now
+            vars(fitted).pop("feature_names_in_", None)
         try:
             value = scorer(fitted, X, y, **weighted)
         except ValueError as error:

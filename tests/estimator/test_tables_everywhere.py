@@ -6,6 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -76,6 +77,8 @@ def test_held_out_rows_with_other_categories(model):
     with pytest.raises(TypeError, match="X_val or y_val .*Column 'city' .*a list"):
         bad = X_val.assign(city=[[1]] * 60)
         model.fit(X, y, X_val=bad, y_val=y_val)
+    with pytest.raises(ValueError, match="X_val or y_val .*'city' .* of another type"):
+        model.fit(X, y, X_val=X_val.assign(city=1.5), y_val=y_val)
 
 
 def test_held_out_rows_alone_have_gaps():
@@ -99,6 +102,23 @@ def test_early_stopping_on_rows_of_the_table(scoring):
     model = network(early_stopping=True, scoring=scoring, solver="adam", max_iter=30)
     assert np.isfinite(model.fit(X, y).validation_scores_).all()
     assert model.score(X, y) > 0.7
+
+
+def test_a_scorer_of_the_callers_gets_the_rows_as_they_came():
+    X, y = table()
+
+    def accuracy_in_oslo(model, X, y):
+        oslo = X["city"] == "Oslo"
+        return model.score(X[oslo], y[oslo])
+
+    model = network(early_stopping=True, scoring=accuracy_in_oslo, max_iter=5)
+    assert (model.fit(X, y).validation_scores_ > 0.5).all()
+    polars = pl.from_pandas(X)
+    model.set_params(scoring=lambda model, X, y: model.score(X[:20], y[:20]))
+    model.fit(X, y, X_val=polars[:50], y_val=y[:50])
+    array = X[["age", "rooms"]].to_numpy()
+    model.set_params(scoring=lambda model, X, y: float(np.nanmean(X[:, 0])))
+    assert (model.fit(array, y).validation_scores_ > 30).all()
 
 
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
@@ -223,6 +243,28 @@ def test_skops(model):
     assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
 
 
+@both
+def test_models_of_versions_without_gaps(model):
+    """They know no means: they predict as before, and refuse a gap."""
+    X, y = table(gaps=0)
+    X = X[["age", "rooms"]]
+    model = clone(model).fit(X, y)
+    expected = model.predict_proba(X)
+    for part in (model, *getattr(model, "estimators_", [])):
+        for name in ("is_categorical_", "categories_", "has_missing_", "has_rare_"):
+            delattr(part, name)
+        del part.column_means_
+    old = pickle.loads(pickle.dumps(model))
+    assert_array_equal(old.predict_proba(X), expected)
+    gap = X.assign(age=np.nan)
+    with pytest.raises(ValueError, match="X contains NaN. This model was saved by"):
+        old.predict_proba(gap)
+    if model is BOTH[0]:
+        old.set_params(warm_start=True)
+        with pytest.raises(ValueError, match="X contains NaN. This model was saved"):
+            old.fit(gap, y)
+
+
 def test_a_checkpoint_of_a_table(tmp_path):
     callback = pytest.importorskip("sklearn.callback", minversion=None)
     assert callback
@@ -239,6 +281,10 @@ def test_a_checkpoint_of_a_table(tmp_path):
     other = X.replace({"Oslo": "Rome", "Rome": "Oslo"})
     with pytest.raises(ValueError, match="checkpoint is of a fit with other values"):
         resumed.fit(other, y)
+    named = clone(model).set_params(categorical_features=np.array([1, 3]))
+    named.set_callbacks(Checkpoint(tmp_path / "d", every=2)).fit(X, y)
+    resumed = Checkpoint.resume(max(tmp_path.glob("d*")))
+    assert_array_equal(resumed.fit(X, y).predict_proba(X), whole.predict_proba(X))
 
 
 @both
@@ -264,7 +310,7 @@ def test_pictures():
     display = FeatureImportanceDisplay.from_estimator(model)
     ticks = {label.get_text() for label in display.ax_.get_yticklabels()}
     assert ticks == set(X.columns)
-    assert "city" in model._repr_html_()
+    assert "ScratchMLPClassifier" in model._repr_html_()
 
 
 # Products
