@@ -9,6 +9,7 @@ alone, on the DataFrame. The other variants change what the first layer reads:
   cross-fitted, one column a class;
 - "one-hot and statistics": both of these.
 
+`made` is drawn: five numbers, and a column of 2,000 categories with an effect each.
 `pima_gaps` is pima with the zeros of its columns f1 to f5 read as missing. `crossed` is
 adult with a column more, its occupation, education and country in one text.
 """
@@ -37,7 +38,7 @@ WITH_TEXT_OR_GAPS = (
     "churn_modelling",
     "diamonds_cut",
 )
-MORE = ("jungle_chess", "crossed", "titanic", "contraceptive")
+MORE = ("jungle_chess", "crossed", "made", "titanic", "contraceptive", "iris")
 MANY_CATEGORIES, FEW_WHOLE_NUMBERS = 8, 32
 NETWORKS = {
     "network": ScratchMLPClassifier,
@@ -47,14 +48,27 @@ NETWORKS = {
 
 def table(task, folder):
     """Return a table's columns and target."""
+    if task == "made":
+        return made()
     X, y = load({"pima_gaps": "pima", "crossed": "adult"}.get(task, task), folder)
     if task == "pima_gaps":
         columns = X.columns[1:6]
         X[columns] = X[columns].astype(float).replace(0.0, np.nan)
     if task == "crossed":
         widest = X[text_columns(X)].nunique().nlargest(3).index
-        X["crossed"] = X[widest].astype(str).agg("/".join, axis=1)
+        X["crossed"] = X[widest].fillna("?").agg("/".join, axis=1)
     return X, y
+
+
+def made(n_rows=20_000, n_categories=2_000):
+    """Return a table in which each of many categories has an effect of its own."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, n_categories, n_rows)
+    X = pd.DataFrame(rng.normal(size=(n_rows, 5)), columns=list("abcde"))
+    effect = rng.normal(size=n_categories)[codes]
+    logits = X["a"] * X["b"] + np.abs(X["c"]) - 1 + effect
+    X["category"] = np.char.add("category ", codes.astype(str))
+    return X, (rng.random(n_rows) < 1 / (1 + np.exp(-logits))).astype(int).to_numpy()
 
 
 def small_integers(X):
@@ -139,7 +153,7 @@ def main():
     add("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     add("--variants", nargs="+", choices=names, default=names[:2])
     add("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    options = parse(parser, seeds=[0], tasks=["vote"], networks=["network"])
+    options = parse(parser, seeds=[0], tasks=["iris"], networks=["network"])
     figures = {}
     with threadpool_limits(1):
         for task in options.tasks:

@@ -236,44 +236,38 @@ def learn_columns(raw, weights, subset):
     without_value : list of int
         The columns to ignore.
     """
-    rows = slice(None) if subset is None else subset
-    counted = None if weights is None else weights[rows]
+    counted = None if weights is None else weights[_some(subset)]
     n_rows = raw.n_rows if subset is None else len(subset)
     least = RARE if counted is None else RARE * min(1.0, counted.sum() / n_rows)
-    n = len(raw.columns)
-    means, without_value = np.zeros(n), []
-    categorical, missing, rare = (np.zeros(n, bool) for _ in range(3))
-    categories = [np.array([], object) for _ in range(n)]
-    for j, column in enumerate(raw.columns):
-        if isinstance(column, Factor):
-            counts = np.bincount(
-                column.codes[rows].astype(np.intp) + 1,
-                counted,
-                minlength=len(column.levels) + 1,
-            )
-            empty = not counts[1:].any()
-            if not empty:
-                categorical[j] = True
-                categories[j], missing[j], rare[j] = _frequent(
-                    counts, column.levels, least
-                )
-        else:
-            gaps = np.isnan(column[rows]) if column.dtype.kind == "f" else False
-            missing[j], empty = np.any(gaps), np.all(gaps)
-        if empty:
-            missing[j] = False
-            without_value.append(j)
-        if empty or categorical[j]:
-            means[j] = np.nan
-    any_categorical = categorical.any()
-    columns = Columns(
-        means,
-        categorical if any_categorical else None,
-        categories if any_categorical else None,
-        missing if missing.any() else None,
-        rare if any_categorical else None,
-    )
+    found = [_learn_column(c, _some(subset), counted, least) for c in raw.columns]
+    categories, missing, rare, has_value = zip(*found)
+    categorical = np.array([c is not None for c in categories])
+    means = np.where(categorical | ~np.array(has_value), np.nan, 0.0)
+    without_value = np.flatnonzero(~np.array(has_value)).tolist()
+    missing = np.array(missing) if any(missing) else None
+    if not categorical.any():
+        return Columns(means, has_missing_=missing), without_value
+    none = np.array([], object)
+    categories = [none if c is None else c for c in categories]
+    columns = Columns(means, categorical, categories, missing, np.array(rare))
     return columns, without_value
+
+
+def _some(subset):
+    return slice(None) if subset is None else subset
+
+
+def _learn_column(column, rows, weights, least):
+    """Return the categories or None, and whether it has gaps, rare ones, and values."""
+    if not isinstance(column, Factor):
+        gaps = np.isnan(column[rows]) if column.dtype.kind == "f" else np.False_
+        has_value = not gaps.all()
+        return None, bool(gaps.any()) and has_value, False, has_value
+    codes, n_levels = column.codes[rows].astype(np.intp), len(column.levels)
+    counts = np.bincount(codes + 1, weights, n_levels + 1)
+    if not counts[1:].any():
+        return None, False, False, False
+    return *_frequent(counts, column.levels, least), True
 
 
 def _frequent(counts, levels, least):

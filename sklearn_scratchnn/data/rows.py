@@ -10,7 +10,9 @@ from scipy.sparse import csr_matrix
 
 from ..network.sparse import CentredRows, JoinedRows
 
-FEW_CATEGORIES = 5  # a column, up to which a product with zeros is as quick as look-ups
+FEW_CATEGORIES = (
+    10  # a column, up to which a product with zeros is as quick as look-ups
+)
 
 
 def gather(array, indices, out):

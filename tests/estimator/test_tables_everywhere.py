@@ -18,6 +18,7 @@ from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from test_tables import by_hand, network, table
 
 from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPEnsembleClassifier
@@ -32,6 +33,16 @@ BOTH = [
     ),
 ]
 both = pytest.mark.parametrize("model", BOTH, ids=["network", "ensemble"])
+
+
+@both
+def test_tags(model):
+    """Of these alone gaps: the others' checks ask for what a table must refuse."""
+    tags = get_tags(model).input_tags
+    assert tags.allow_nan
+    assert tags.sparse
+    assert not tags.categorical
+    assert not tags.string
 
 
 @both
