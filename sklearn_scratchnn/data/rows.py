@@ -1,8 +1,7 @@
 """The training data, a batch at a time: rows encoded and standardised when needed.
 
 X is never copied whole: a batch is gathered, a block is sliced, and only that is
-encoded, standardised and converted to the training's dtype. A block that holds all rows
-is prepared once and kept.
+encoded, standardised and converted to the training's dtype.
 """
 
 import numpy as np
@@ -10,9 +9,7 @@ from scipy.sparse import csr_matrix
 
 from ..network.sparse import CentredRows, JoinedRows
 
-FEW_CATEGORIES = (
-    10  # a column, up to which a product with zeros is as quick as look-ups
-)
+FEW_CATEGORIES = 10  # a column, up to which zeros cost no more than look-ups
 
 
 def gather(array, indices, out):

@@ -337,15 +337,14 @@ class Sample:
             Over the same X and y, the rows in the order of this sample.
         """
         rows, given = self._rows(), self.of_subset(self.given_weights)
-        strata = self.loss.strata(self.codes)
+        strata = self.of_subset(self.loss.strata(self.codes))
         if given is None:
-            for held in fold_rows(rows, strata, n_folds, random_state):
-                is_held = np.zeros(self.X.shape[0], bool)
+            places = row_numbers(len(rows))
+            for held in fold_rows(places, strata, n_folds, random_state):
+                is_held = np.zeros(len(rows), bool)
                 is_held[held] = True
-                is_held = is_held[rows]
                 yield self.only(rows[~is_held]), self.only(rows[is_held])
             return
-        strata = None if strata is None else strata[rows]
         for held in fold_weights(given, strata, n_folds, random_state):
             yield (
                 self._weighted(rows, 1 - held / given),

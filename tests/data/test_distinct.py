@@ -205,6 +205,16 @@ def test_the_only_row_of_a_class_is_not_held_out():
     assert_array_equal(np.sum(folds, axis=0), [1] * 20 + [0, 0])
 
 
+def test_the_only_row_of_a_class_among_those_that_take_part_is_not_held_out():
+    """Also where other rows of the class are there, which take no part."""
+    y = np.arange(40) % 2
+    y[[7, 30]] = 2
+    sample = sample_of(np.arange(40.0)[:, None], y).only(np.arange(20))
+    for train, held_out in sample.folds(3, np.random.RandomState(0)):
+        assert 7 in train.subset
+        assert 7 not in held_out.subset
+
+
 def test_where_rows_are_few_they_are_held_out_all_the_same():
     """A class of fewer rows than folds is in some of them."""
     strata = np.r_[np.zeros(9, int), 1, 1]
