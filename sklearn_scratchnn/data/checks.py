@@ -1,7 +1,5 @@
 """The rows and weights of the caller, checked; an error names the argument."""
 
-import math
-
 import numpy as np
 from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
@@ -14,6 +12,7 @@ from .column_checks import (
     label_of,
     read_columns,
     roles_of,
+    sum_is_finite,
 )
 from .columns import RawTable
 from .frames import KINDS_OF_NUMBERS, columns_of, library_of, names_of
@@ -94,7 +93,7 @@ def check_X(estimator, X, columns):
         is_plain = False
     X = _validate(estimator, X, is_plain, False)
     X = X.tocsr() if sparse.issparse(X) else X
-    if _is_array_of_numbers(X) and columns.are_numbers and _is_finite(X):
+    if _is_array_of_numbers(X) and columns.are_numbers and sum_is_finite(X):
         return X
     X = _read(X, columns.roles(X.shape[1]), columns, names or _names(estimator))
     return columns.code(X) if isinstance(X, RawTable) else X
@@ -191,15 +190,9 @@ def _is_array_of_numbers(X):
     return isinstance(X, np.ndarray) and X.dtype.kind in KINDS_OF_NUMBERS
 
 
-def _is_finite(X):
-    """Whether numbers are finite: then mostly their sum is; False where it is not."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(X.sum())
-
-
 def _has_gaps(X, roles, names):
     """Whether a number is missing; an infinite one is an error naming its column."""
-    if X.dtype.kind != "f" or _is_finite(X):
+    if X.dtype.kind != "f" or sum_is_finite(X):
         return False
     gaps, used = False, np.array([role != "ignored" for role in roles])
     of_inf, step = np.zeros(X.shape[1], bool), max(1, BLOCK // X.shape[1])

@@ -1,5 +1,6 @@
 """Columns of a table, checked one by one; an error names the column."""
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -153,8 +154,9 @@ def read_column(column, label, categorical, fitted=False):
     try:
         factor = column.factor()
     except (TypeError, NotImplementedError):  # the latter is pyarrow's
-        unhashable = next(v for v in column.objects() if not _has_hash(v))
-        raise _no_value(label, unhashable) from None
+        objects = column.objects()
+        unhashable = (value for value in objects if not _has_hash(value))
+        raise _no_value(label, next(unhashable, objects[0])) from None
     if column.is_category and categorical is not False:
         return factor
     if categorical is False and fitted:
@@ -224,13 +226,16 @@ def infinite_error(label):
     )
 
 
+def sum_is_finite(numbers):
+    """Whether the sum is finite: then all numbers are; else they are looked at."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(numbers.sum())
+
+
 def check_finite(numbers, label):
     """Raise ValueError for an infinite number."""
-    if numbers.dtype.kind != "f":
+    if numbers.dtype.kind != "f" or sum_is_finite(numbers):
         return
-    with np.errstate(over="ignore", invalid="ignore"):
-        if np.isfinite(numbers.sum()):
-            return
     if np.isinf(numbers).any():
         raise infinite_error(label)
 

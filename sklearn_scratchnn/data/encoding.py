@@ -14,7 +14,7 @@ that holds more than its share of the weight, 1 / n_bins, is an edge of its own,
 the others share what bins are left.
 """
 
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 
@@ -168,7 +168,7 @@ def count_numeric(columns, most):
     return found
 
 
-def edges_of_columns(columns, weights=None, subset=None, n_bins=16):
+def edges_of_columns(columns, weights=None, subset=None, n_bins=16, places=None):
     """Return the edges of all columns.
 
     Parameters
@@ -181,6 +181,8 @@ def edges_of_columns(columns, weights=None, subset=None, n_bins=16):
         The rows that count, where not all do. Of more than `SAMPLE` rows as many
         are looked at, at equal distances.
     n_bins : int, default=16
+    places : sequence of int, default=None
+        Of the columns in X, for an error; None where they are all of it.
 
     Returns
     -------
@@ -198,7 +200,7 @@ def edges_of_columns(columns, weights=None, subset=None, n_bins=16):
         rows, weights = rows[chosen], None if weights is None else weights[chosen]
     whole = len(rows) == n_rows and subset is None
     edges = []
-    for j, column in enumerate(columns):
+    for j, column in zip(count() if places is None else places, columns):
         column = column if whole else column[rows]
         edges.append(_edges_of_column(column.astype(np.float64), weights, n_bins))
         with np.errstate(over="ignore"):

@@ -275,12 +275,13 @@ class Sample:
 
     def _cut(self, n_bins):
         columns, weights = self.numeric_columns(), self.of_subset(self.weights)
-        found = edges_of_columns(columns, weights, self.subset, n_bins)
-        edges = found
-        if isinstance(self.X, Table):
-            edges = [np.array([])] * len(self.columns.column_means_)
-            for j, edges_of_column in zip(self.columns.numeric(), found):
-                edges[j] = edges_of_column
+        rows = weights, self.subset, n_bins
+        if not isinstance(self.X, Table):
+            return self.encoded(self.columns, edges_of_columns(columns, *rows))
+        edges = [np.array([])] * len(self.columns.column_means_)
+        places = self.columns.numeric()
+        for j, found in zip(places, edges_of_columns(columns, *rows, places)):
+            edges[j] = found
         return self.encoded(self.columns, edges)
 
     def encoded(self, columns, edges=None):

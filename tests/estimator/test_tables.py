@@ -119,6 +119,15 @@ def test_bins_are_of_the_numbers_that_there_are():
     assert_allclose(hidden[both], missing[both[0]], atol=1e-9)
 
 
+@pytest.mark.parametrize("encoding", ["linear", "piecewise"])
+def test_a_column_that_is_too_wide_is_named_by_its_place_in_the_table(encoding):
+    X, y = table()
+    X.insert(2, "wide", np.where(np.arange(len(X)) % 2, 1e308, -1e308) + X["rooms"])
+    X["wide"] *= 1 - 0.1 * np.arange(len(X)) / len(X)
+    with pytest.raises(ValueError, match="Column 2 of X is too wide"):
+        network(numeric_encoding=encoding).fit(X, y)
+
+
 def test_what_was_learnt_is_named():
     X, y = table()
     model = network().fit(X, y)
