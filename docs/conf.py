@@ -98,7 +98,7 @@ def plain(app, what, name, obj, options, lines):
         if inherited:
             line = re.sub(r":(?:ref|term):`([^`<]*?)(?: <[^`]*)?`", r"\1", line)
         if "`" not in line:
-            line = line.replace("|W|", r"\|W\|")
+            line = re.sub(r"\|(\w)\|", r"\|\1\|", line)
         lines[i] = re.sub(r"(?<![`\w])(\w+)_(?=[,)])", r"\1\\_", line)
 
 

@@ -1,12 +1,15 @@
-"""A neural network classifier for scikit-learn, written by hand in NumPy."""
+"""Neural networks for scikit-learn, written by hand in NumPy."""
 
 from .classifier import ScratchMLPClassifier
-from .ensemble import ScratchMLPEnsembleClassifier
+from .ensemble import ScratchMLPEnsembleClassifier, ScratchMLPEnsembleRegressor
+from .regressor import ScratchMLPRegressor
 from .version import VERSION
 
 __all__ = [
     "ScratchMLPClassifier",
     "ScratchMLPEnsembleClassifier",
+    "ScratchMLPEnsembleRegressor",
+    "ScratchMLPRegressor",
     "__version__",
 ]
 __version__ = VERSION

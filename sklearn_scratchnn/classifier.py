@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,6 +13,7 @@ from ._typing import Rows
 from .data.targets import check_labels, index_of
 from .displays.notebook import NotebookMixin
 from .estimator.base import NetworkEstimator
+from .estimator.constraints import CONSTRAINTS, OF_LABELS
 from .network.losses import LOSSES, Loss
 
 if TYPE_CHECKING:
@@ -387,6 +388,8 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
     >>> bool(model.score(X, y) > 0.9)
     True
     """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS | OF_LABELS
 
     classes_: np.ndarray
     coefs_: list[np.ndarray]

@@ -1,41 +1,20 @@
-"""`ScratchMLPEnsembleClassifier`: the mean of a few unlike networks."""
+"""The ensembles: the mean of a few unlike networks."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import xlogy
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
+from sklearn.base import ClassifierMixin, RegressorMixin
 
-from ._compat import CallbackSupportMixin, Interval, StrOptions
-from ._typing import Integral, Rows
+from ._typing import Rows
 from .classifier import ScratchMLPClassifier
-from .data.checks import check_X
-from .data.columns import Columns
 from .displays.notebook import EnsembleNotebookMixin
-from .estimator.base import unchanged_on_error
-from .estimator.callback_observer import ensemble_observer
-from .estimator.caller import warn_caller
-from .estimator.members import (
-    ENCODINGS,
-    Halt,
-    MemberFit,
-    automatic_encodings,
-    check_encodings,
-    history_of,
-    make_members,
-    seeds_of,
-    train_all,
-    weights_of,
-)
-from .estimator.persistence import PersistenceMixin
-from .estimator.reading import read
-from .network.losses import Loss, loss_with_link
+from .estimator.ensemble import NetworkEnsemble
+from .network.losses import loss_with_link
+from .regressor import ScratchMLPRegressor
 
 if TYPE_CHECKING:
     from ._typing import fit_context as _fit_context
@@ -45,11 +24,7 @@ else:
 
 
 class ScratchMLPEnsembleClassifier(
-    EnsembleNotebookMixin,
-    CallbackSupportMixin,
-    PersistenceMixin,
-    ClassifierMixin,
-    BaseEstimator,
+    EnsembleNotebookMixin, ClassifierMixin, NetworkEnsemble
 ):
     """The mean of the probabilities of a few networks that differ.
 
@@ -167,76 +142,13 @@ class ScratchMLPEnsembleClassifier(
     [False, True]
     """
 
-    estimators_: list[ScratchMLPClassifier]
-    member_weights_: np.ndarray
     classes_: np.ndarray
-    n_outputs_: int
-    out_activation_: str
-    is_categorical_: np.ndarray | None
-    categories_: list[np.ndarray] | None
-    has_missing_: np.ndarray | None
-    has_rare_: np.ndarray | None
-    column_means_: np.ndarray
-    feature_importances_: np.ndarray
-    history_: dict[str, np.ndarray]
-    n_features_in_: int
-    feature_names_in_: np.ndarray
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "estimator": [ScratchMLPClassifier, None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left")],
-        "encodings": [StrOptions(set(ENCODINGS)), list, tuple, np.ndarray],
-        "n_jobs": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Integral, None, -1, closed="right"),
-            None,
-        ],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-    }
-
-    def __init__(
-        self,
-        estimator: ScratchMLPClassifier | None = None,
-        n_estimators: int = 2,
-        *,
-        encodings: str | Sequence[str] = "auto",
-        n_jobs: int | None = None,
-        random_state: int | np.random.RandomState | None = None,
-        verbose: bool | int = False,
-        warm_start: bool = False,
-    ) -> None:
-        self.estimator = estimator
-        self.n_estimators = n_estimators
-        self.encodings = encodings
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-        self.verbose = verbose
-        self.warm_start = warm_start
-
-    def set_params(self, **params: Any) -> Self:
-        """Set parameters, also those of the members as ``estimator__alpha``.
-
-        Parameters
-        ----------
-        **params : dict
-            A name that begins with ``estimator__`` puts a `ScratchMLPClassifier` in
-            place of an ``estimator`` of None.
-
-        Returns
-        -------
-        self : ScratchMLPEnsembleClassifier
-            With the new parameters.
-        """
-        prefix = "estimator__"
-        nested = {name for name in params if name.startswith(prefix)}
-        if nested and params.get("estimator", self.estimator) is None:
-            own = {name.removeprefix(prefix): params[name] for name in nested}
-            params = {name: params[name] for name in params.keys() - nested}
-            params["estimator"] = ScratchMLPClassifier().set_params(**own)
-        super().set_params(**params)
-        return self
+    _member_class = ScratchMLPClassifier
+    _parameter_constraints: ClassVar[dict[str, Any]] = (
+        NetworkEnsemble._parameter_constraints
+        | {"estimator": [ScratchMLPClassifier, None]}
+    )
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=False)
@@ -284,104 +196,7 @@ class ScratchMLPEnsembleClassifier(
             If a parameter is set that the solver does not read, or if a warm start has
             no member to add.
         """
-        template = self.estimator or ScratchMLPClassifier()
-        template._validate_params()
-        with unchanged_on_error(self, "estimators_"):
-            there = self._members_to_keep()
-            data = read(
-                self,
-                X,
-                y,
-                sample_weight,
-                X_val,
-                y_val,
-                sample_weight_val,
-                fitted=bool(there),
-                class_weight=template.class_weight,
-                categorical_features=template.categorical_features,
-            )
-            encodings = check_encodings(self.encodings)
-            if encodings is None:
-                encodings = automatic_encodings(template.numeric_encoding, *data)
-            seeds = seeds_of(self.random_state, self.n_estimators)
-            new = make_members(template, encodings, seeds, len(there), self)
-            observer = ensemble_observer(self, X, y, sample_weight, len(new))
-            self._train(there, new, data, observer)
-        return self
-
-    def _members_to_keep(self) -> list[ScratchMLPClassifier]:
-        """Return the members that a warm start goes on with."""
-        if not (self.warm_start and hasattr(self, "estimators_")):
-            return []
-        there = self.estimators_
-        if self.n_estimators < len(there):
-            raise ValueError(
-                f"n_estimators={self.n_estimators} is less than the {len(there)} "
-                "members that there are, which warm_start=True keeps."
-            )
-        if self.n_estimators == len(there):
-            warn_caller(
-                "Warm-start fitting without increasing n_estimators does not fit new "
-                "members.",
-                UserWarning,
-            )
-        return there
-
-    def _train(self, there: list, new: list, data: tuple, observer: Any) -> None:
-        """Train the new members, and set the attributes that those trained give."""
-        fits, halt = [], Halt()
-        for number, member in enumerate(new, len(there)):
-            told = observer and observer.of_member(number - len(there))
-            fits.append(MemberFit(number, member, data, halt, told))
-        try:
-            train_all(fits, self.n_jobs, self.verbose)
-        except KeyboardInterrupt:
-            # A later fit may add members, so there is to be no gap.
-            whole = takewhile(lambda fit: fit.result is not None, fits)
-            trained = [fit.expose() for fit in whole]
-            if trained:
-                self.__dict__.update(self._fitted_by([*there, *trained]))
-            raise
-        members = [*there, *(fit.expose() for fit in fits)]
-        attributes = self._fitted_by(members)
-        self.__dict__.update(attributes)
-        if observer:
-            observer.end(attributes)
-
-    def _fitted_by(self, members: list[ScratchMLPClassifier]) -> dict[str, Any]:
-        """Return the fitted attributes of an ensemble of some fitted members."""
-        weights = weights_of(members)
-        importances = [member.feature_importances_ for member in members]
-        return {
-            "estimators_": members,
-            "member_weights_": weights,
-            "classes_": members[0].classes_,
-            "n_outputs_": members[0].n_outputs_,
-            "out_activation_": members[0].out_activation_,
-            **vars(Columns.of(members[0])),
-            "feature_importances_": weights @ importances,
-            "history_": history_of(members),
-        }
-
-    def _read_y(self, y: np.ndarray) -> tuple[np.ndarray, Loss]:
-        """As of one network."""
-        return ScratchMLPClassifier()._read_y(y)
-
-    # Answers -----------------------------------------------------------------------
-
-    def _logits_of_members(self, X: Rows) -> tuple[Loss, np.ndarray]:
-        """Return the members' loss, and their logits, (M, n_samples, K)."""
-        check_is_fitted(self)
-        columns = Columns.of(self)
-        X, members = check_X(self, X, columns), self.estimators_
-        logits = [member._predictor_of(X, columns).outputs() for member in members]
-        return loss_with_link(self.out_activation_), np.stack(logits)
-
-    def _logits(self, X: Rows) -> tuple[Loss, np.ndarray]:
-        """Return the loss, and the logits of the mean, (n_samples, K)."""
-        loss, logits = self._logits_of_members(X)
-        with np.errstate(all="ignore"):
-            return loss, loss.logits_of_mean(logits, self.member_weights_)
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
 
     def predict(self, X: Rows) -> np.ndarray:
         """Predict the class of each row.
@@ -509,7 +324,223 @@ class ScratchMLPEnsembleClassifier(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        tags.input_tags.allow_nan = True
         tags.classifier_tags.multi_label = True
+        return tags
+
+
+class ScratchMLPEnsembleRegressor(
+    EnsembleNotebookMixin, RegressorMixin, NetworkEnsemble
+):
+    """The mean of the predictions of a few networks that differ.
+
+    As `ScratchMLPEnsembleClassifier`, for numbers: networks that differ are wrong in
+    different places, so their mean is wrong less often, and how far they are apart says
+    where it may be [1]_, [2]_. All see all rows, and y in the same units.
+
+    Parameters
+    ----------
+    estimator : ScratchMLPRegressor, default=None
+        The network that the members are clones of; None for one at its defaults.
+        ``set_params(estimator__alpha=1.0)``, and so a search over
+        ``estimator__alpha``, puts such a one in place of None.
+
+    n_estimators : int, default=2
+        Members. Fitting takes as many times as long, and less is gained by each.
+
+    encodings : "auto", str or sequence of str, default="auto"
+        ``numeric_encoding`` of the members, taken in turn; it wins over the
+        estimator's own. "auto" is that of the estimator for all: what is worse alone
+        makes a mean of numbers worse.
+
+    n_jobs : int, default=None
+        Members that are trained at the same time, in threads, as of joblib. It changes
+        no digit of the result: BLAS is held at one thread while members are trained,
+        also where this is None, which is one member after the other. So are they where
+        rows times parameters are below a million, and threads would wait.
+
+    random_state : int, RandomState instance or None, default=None
+        The first member takes it as it is (a copy of an instance), the others take
+        numbers drawn from it, in place of the estimator's own.
+
+    verbose : bool or int, default=False
+        Whether to print a line when a member is trained.
+
+    warm_start : bool, default=False
+        Whether `fit` keeps the members that there are, and adds those that
+        ``n_estimators`` asks for besides.
+
+    Attributes
+    ----------
+    estimators_ : list of ScratchMLPRegressor
+        The members, fitted.
+
+    member_weights_ : ndarray of shape (n_estimators,)
+        The weight of each member in the mean, of sum 1. It falls with the square of
+        the held-out loss that the member's penalty was chosen by, or, under early
+        stopping by the loss, that its best epoch had; all are alike where the loss of
+        one is not known.
+
+    n_outputs_ : int
+        One for each column of y.
+
+    out_activation_ : {"identity", "exp"}
+
+    is_categorical_ : ndarray of bool of shape (n_features_in_,) or None
+        All five, for all members: as of `ScratchMLPRegressor`.
+
+    categories_ : list of ndarray of object or None
+
+    has_missing_ : ndarray of bool of shape (n_features_in_,) or None
+
+    has_rare_ : ndarray of bool of shape (n_features_in_,) or None
+
+    column_means_ : ndarray of shape (n_features_in_,)
+
+    feature_importances_ : ndarray of shape (n_features_in_,)
+        The mean of the members', weighted.
+
+    history_ : dict of ndarray
+        The histories of all members in one table: "member", counted from 0, and the
+        columns of `ScratchMLPRegressor.history_` that all have.
+
+    n_features_in_ : int
+
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Where X has names.
+
+    See Also
+    --------
+    ScratchMLPRegressor : One network.
+
+    Notes
+    -----
+    The first member equals the single network of the same ``random_state``: to the bit
+    where BLAS has one thread, else to rounding.
+
+    References
+    ----------
+    .. [1] Lars Kai Hansen, Peter Salamon (1990). Neural Network Ensembles.
+    .. [2] Balaji Lakshminarayanan, Alexander Pritzel, Charles Blundell (2017). Simple
+       and Scalable Predictive Uncertainty Estimation using Deep Ensembles.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn_scratchnn import ScratchMLPEnsembleRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = ScratchMLPEnsembleRegressor(random_state=0).fit(X, y)
+    >>> model.predict(X[:2]).shape, model.doubt(X[:2]).shape
+    ((2,), (2,))
+    """
+
+    _member_class = ScratchMLPRegressor
+    _parameter_constraints: ClassVar[dict[str, Any]] = (
+        NetworkEnsemble._parameter_constraints
+        | {"estimator": [ScratchMLPRegressor, None]}
+    )
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Rows,
+        y: Rows,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Rows | None = None,
+        y_val: Rows | None = None,
+        sample_weight_val: ArrayLike | None = None,
+    ) -> Self:
+        """Fit the members to rows X and numbers y.
+
+        An interruption leaves the members that are trained by then, and of one in
+        training the best parameters so far.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+        X_val, y_val : as X and y, default=None
+            Held-out rows, the same ones for all members.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            All as in `ScratchMLPRegressor.fit`.
+
+        Returns
+        -------
+        self : ScratchMLPEnsembleRegressor
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If an argument or a parameter cannot be used. The text names it, and the
+            member where it is about one; the ensemble stays as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the result of a member is not to be trusted.
+        UserWarning
+            If a parameter is set that the solver does not read, or if a warm start has
+            no member to add.
+        """
+        return self._fit(X, y, sample_weight, X_val, y_val, sample_weight_val)
+
+    def predict(self, X: Rows) -> np.ndarray:
+        """Predict the numbers of each row: the mean of the members' predictions.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            Weighted by ``member_weights_``.
+        """
+        loss, logits = self._logits(X)
+        return loss.decode(loss.decide(logits), None)
+
+    def members_predict(self, X: Rows) -> np.ndarray:
+        """Return the predictions of each member.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_targets)
+            Also of members of weight 0.
+        """
+        loss, logits = self._logits_of_members(X)
+        with np.errstate(all="ignore"):
+            return np.stack([loss.decode(loss.decide(z), None) for z in logits])
+
+    def doubt(self, X: Rows) -> np.ndarray:
+        """Return how far the members are apart about each row, in units of y.
+
+        The standard deviation of their predictions: large where training rows do not
+        say what the answer is. It is no interval for y, whose own noise all members
+        leave out alike; ``loss="quantile"`` gives one.
+
+        Parameters
+        ----------
+        X : {array-like, DataFrame, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        doubt : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            At least 0, by the members' weights; with one member 0.
+        """
+        y, weights = self.members_predict(X).astype(np.float64), self.member_weights_
+        apart = y - np.tensordot(weights, y, axes=1)
+        largest = np.abs(apart).max(axis=0)  # whose square may leave the range
+        apart /= np.where(largest > 0, largest, 1)
+        return largest * np.sqrt(np.tensordot(weights, np.square(apart), axes=1))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags = self._template().__sklearn_tags__().target_tags
         return tags

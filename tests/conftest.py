@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris, make_moons
+from tasks import TASKS
 
 from sklearn_scratchnn.data.prepared import prepare
 from sklearn_scratchnn.data.sample import make_sample
+from sklearn_scratchnn.data.target_scale import TargetScale
+from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.losses import LOSSES
-from sklearn_scratchnn.network.network import make_network
+from sklearn_scratchnn.network.network import Network
+from sklearn_scratchnn.network.parameters import ParameterVector
 from sklearn_scratchnn.training.objective import Objective
 
 
@@ -50,12 +54,23 @@ def mlflow_store(tmp_path, monkeypatch):
 
 
 def few_rows(loss, n_samples=12, n_features=4, n_outputs=3):
-    """Return X, about half of it zeros, and y that suits the loss."""
+    """Return X, about half of it zeros, and y that suits the loss or its name."""
+    loss = LOSSES.get(loss, loss)
     rng = np.random.RandomState(3)
     X = rng.randn(n_samples, n_features) * (rng.rand(n_samples, n_features) < 0.6)
-    if LOSSES[loss].out_activation == "logistic":
+    if loss.out_activation == "logistic":
         return X, rng.randint(2, size=(n_samples, n_outputs))
-    return X, np.arange(n_samples) % n_outputs
+    if loss.out_activation == "softmax":
+        return X, np.arange(n_samples) % n_outputs
+    if loss.least_y == 0:
+        return X, rng.poisson(1.5, (n_samples, n_outputs)).astype(float)
+    return X, rng.randn(n_samples, n_outputs)
+
+
+def unscaled(n_outputs):
+    """Return the `TargetScale` that leaves numbers as they are."""
+    zeros = np.zeros(n_outputs)
+    return TargetScale(zeros.astype(int), zeros, zeros, zeros + 1)
 
 
 def build_objective(
@@ -75,11 +90,13 @@ def build_objective(
 ):
     """Return an objective with random parameters, biases included.
 
+    Numbers are trained on as they are, not in units of their own.
+
     Parameters
     ----------
     activations : sequence of str
         One name per hidden layer; the layers have 5, 4 and 3 units.
-    loss : str
+    loss : str or Loss
     data : tuple of (X, y) or None
         None for `few_rows`.
     theta : ndarray or None
@@ -95,15 +112,19 @@ def build_objective(
     draw_mask : callable or None
     smoothing : float
     """
+    loss = LOSSES.get(loss, loss)
     X, y = few_rows(loss) if data is None else data
-    n_outputs = y.shape[1] if y.ndim == 2 else y.max() + 1
-    layers = (X.shape[1], *(5, 4, 3)[: len(activations)], n_outputs)
-    network = make_network(layers, activations, loss, dtype)
-    parameters = network.parameters.theta
-    drawn = np.random.RandomState(7).randn(len(parameters))
-    parameters[:] = drawn if theta is None else theta
+    outputs = loss.outputs_of(y)
+    layers = (X.shape[1], *(5, 4, 3)[: len(activations)], len(outputs))
+    parameters = ParameterVector(layers, dtype)
+    network = Network(parameters, [ACTIVATIONS[name] for name in activations], loss)
+    drawn = np.random.RandomState(7).randn(len(parameters.theta))
+    parameters.theta[:] = drawn if theta is None else theta
+    if theta is None and loss.out_activation == "exp":
+        parameters.weights[-1][:] *= 0.2  # so that exponentials stay in float32
     X = sparse.csr_matrix(X) if is_sparse else X
-    sample = make_sample(X, y, LOSSES[loss], np.arange(n_outputs), sample_weight)
+    units = unscaled(len(outputs)) if loss.predicts_numbers else None
+    sample = make_sample(X, y, loss, outputs, sample_weight, target_scale=units)
     sample = prepare(sample, standardize=standardize).train
     return Objective(
         network, sample, alpha / sample.total_weight, block, draw_mask, smoothing
@@ -120,3 +141,9 @@ def objective_of():
 def rows_for():
     """`few_rows`, for tests."""
     return few_rows
+
+
+@pytest.fixture(params=TASKS, ids=lambda task: task.name, scope="session")
+def task(request):
+    """Labels and numbers by turns: what both estimators are held to."""
+    return request.param

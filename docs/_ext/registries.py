@@ -54,12 +54,21 @@ def activations():
         yield *row, yes(f.smooth)
 
 
-def losses():
-    """One row a loss."""
+def losses(of_numbers=False):
+    """One row a loss of labels."""
     yield "Name", "Loss", "``out_activation_``", "For ``gauss_newton``"
     for name, loss in LOSSES.items():
-        row = f"``{name}``", first_line(loss), f"``{loss.out_activation}``"
-        yield *row, yes(loss.has_curvature)
+        if loss.predicts_numbers == of_numbers:
+            row = f"``{name}``", first_line(loss), f"``{loss.out_activation}``"
+            yield *row, yes(loss.has_curvature)
+
+
+def number_losses():
+    """One row a loss of numbers."""
+    rows = losses(of_numbers=True)
+    yield *next(rows), "Settings"
+    for row in rows:
+        yield *row, settings(LOSSES[row[0].strip("`")])
 
 
 def optimizers():
@@ -98,7 +107,15 @@ def solvers():
 
 REGISTRIES = {
     f.__name__: f
-    for f in (activations, losses, optimizers, schedules, initializers, solvers)
+    for f in (
+        activations,
+        losses,
+        number_losses,
+        optimizers,
+        schedules,
+        initializers,
+        solvers,
+    )
 }
 
 

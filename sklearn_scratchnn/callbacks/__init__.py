@@ -2,7 +2,7 @@
 
 They follow the protocol of `sklearn.callback` (scikit-learn 1.9 or later) and work on
 every estimator that reports its iterations with a fitted estimator, such as
-`ScratchMLPClassifier` and ``LogisticRegression(solver="lbfgs")``: set them with
+the networks of this package and ``LogisticRegression(solver="lbfgs")``: set them with
 ``set_callbacks`` on the estimator that iterates, also where it stands inside a pipeline
 or a search. One callback may serve many clones at once.
 """

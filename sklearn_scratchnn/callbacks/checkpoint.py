@@ -44,7 +44,7 @@ class Checkpoint(Callback):
     -----
     The file is a pickle: open none that you do not trust.
 
-    A file of a `ScratchMLPClassifier` holds a few times its parameters, and the
+    A file of a network of this package holds a few times its parameters, and the
     optimizer's state. Under ``solver="lbfgs"`` it grows with the epochs: SciPy keeps
     its memory of them to itself, so a resumed fit repeats its way from the start,
     for which the file has the loss and the gradient of every evaluation, up to 64 MiB;

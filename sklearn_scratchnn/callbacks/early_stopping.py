@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class EarlyStopping(Callback):
     """Asks a fit to stop once a score on held-out rows has ceased to rise.
 
-    The estimator keeps what it keeps when asked to stop: `ScratchMLPClassifier` its
+    The estimator keeps what it keeps when asked to stop: a network of this package its
     best parameters where it validates itself, otherwise the newest. An estimator may
     not listen: ``LogisticRegression`` does not in scikit-learn 1.9.
 

@@ -1,6 +1,6 @@
 """The rows that a network is trained on, and those held out, prepared once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .sample import Sample
 from .standardize import Standardizer
@@ -17,6 +17,8 @@ class PreparedData:
     train : Sample
     held_out : Sample, default=None
         Rows on which every epoch is measured; None for none.
+    n_copies : int, default=0
+        Rows to train on that are another one's copies, and joined with it.
 
     See Also
     --------
@@ -36,6 +38,7 @@ class PreparedData:
 
     train: Sample
     held_out: Sample | None = None
+    n_copies: int = 0
 
     @property
     def standardizer(self):
@@ -57,7 +60,8 @@ class PreparedData:
         held_out = self.held_out
         if held_out is not None:
             held_out = held_out.with_inputs(standardizer=standardizer)
-        return PreparedData(self.train.with_inputs(standardizer=standardizer), held_out)
+        train = self.train.with_inputs(standardizer=standardizer)
+        return replace(self, train=train, held_out=held_out)
 
 
 def prepare(
@@ -69,6 +73,7 @@ def prepare(
     standardize=True,
     scaling=None,
     factors=None,
+    joins=False,
 ):
     """Hold rows out, and scale by what is seen of the others.
 
@@ -87,6 +92,9 @@ def prepare(
         The arguments of the `Standardizer` of an earlier call, to be used again.
     factors : ndarray of shape (n_inputs,), default=None
         That the columns are multiplied by, where there is no ``scaling``.
+    joins : bool, default=False
+        Whether copies of a row are trained on as one of their weight: on the full
+        batch the same but for rounding, which `joined` spares.
 
     Returns
     -------
@@ -108,6 +116,9 @@ def prepare(
     """
     if held_out is None and fraction is not None:
         sample, held_out = sample.split(fraction, random_state)
+    n_rows = sample.n_samples
+    if joins:
+        sample = joined(sample)
     standardizer = None
     if standardize and scaling is not None:
         standardizer = Standardizer(*scaling)
@@ -116,7 +127,8 @@ def prepare(
         standardizer = sample.once(("scale", robust), lambda: _scale(sample, robust))
         if factors is not None:
             standardizer = standardizer.stretched(factors)
-    return PreparedData(sample, held_out).scaled_by(standardizer)
+    data = PreparedData(sample, held_out, n_rows - sample.n_samples)
+    return data.scaled_by(standardizer)
 
 
 def in_fixed_order(sample):
@@ -137,6 +149,29 @@ def in_fixed_order(sample):
     """
     sorts = sample.is_dense and sample.X.nbytes <= SORTED_BYTES
     return sample.distinct() if sorts else sample
+
+
+def joined(sample):
+    """Return the distinct rows, in a fixed order, where there are copies or weights.
+
+    So weights and copies train the same network to the last digit. Training makes of a
+    rounding what it likes, the more the longer it goes on.
+
+    Parameters
+    ----------
+    sample : Sample
+
+    Returns
+    -------
+    Sample
+        Of the same sum of weights; the same sample, if it has neither, or is large.
+    """
+    numbers = sample.X if sample.is_dense else sample.X.data
+    if numbers.nbytes > SORTED_BYTES:
+        return sample
+    rows = sample.once("joined", sample.distinct)
+    alike = sample.weights is None and rows.n_samples == sample.n_samples
+    return sample if alike else rows
 
 
 def _scale(sample, robust):

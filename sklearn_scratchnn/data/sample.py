@@ -16,6 +16,7 @@ from .rows import DenseRows, SparseRows, Subset, TableRows, Targets
 from .split import fold_rows, fold_weights, split_rows
 from .table import Table
 from .table_encoding import TableEncoding, make_encoding
+from .target_scale import TargetScale
 from .targets import class_factors, encode, find_classes
 
 
@@ -32,8 +33,8 @@ class Sample:
     loss : Loss
         Which encoded y.
     classes : ndarray of shape (n_outputs,)
-    codes : ndarray of int of shape (n_rows,) or (n_rows, n_labels)
-        See ``Loss.encode``.
+    codes : ndarray of shape (n_rows,) or (n_rows, n_outputs)
+        See ``Loss.encode``; numbers are in units of ``target_scale``.
     weights : ndarray of float64 of shape (n_rows,), default=None
         None where all rows count alike.
     subset : ndarray of int, default=None
@@ -46,6 +47,8 @@ class Sample:
         How `rows` are scaled, after that; None for not at all.
     columns : Columns, default=None
         What was learnt of the columns; None for nothing.
+    target_scale : TargetScale, default=None
+        Of numbers, what they are measured in; None for labels.
 
     See Also
     --------
@@ -74,6 +77,7 @@ class Sample:
     encoding: object = None
     standardizer: object = None
     columns: Columns | None = None
+    target_scale: TargetScale | None = None
     _sorted: tuple | None = field(default=None, init=False, repr=False, compare=False)
     _found: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -450,7 +454,14 @@ class Sample:
 
 
 def make_sample(
-    X, y, loss, classes=None, sample_weight=None, class_weight=None, name="y"
+    X,
+    y,
+    loss,
+    classes=None,
+    sample_weight=None,
+    class_weight=None,
+    name="y",
+    target_scale=None,
 ):
     """Return a `Sample`; rows of weight zero take no part.
 
@@ -467,6 +478,8 @@ def make_sample(
         Factors on the weights.
     name : str, default="y"
         What errors call ``y``.
+    target_scale : TargetScale, default=None
+        Of numbers; None for what the rows say themselves.
 
     Returns
     -------
@@ -497,7 +510,18 @@ def make_sample(
         subset = np.flatnonzero(weights)
     codes = encode(loss, y, classes, name, slice(None) if subset is None else subset)
     sample = Sample(X, y, loss, classes, codes, weights, subset, given_weights=weights)
+    if loss.predicts_numbers:
+        return _in_units(sample, target_scale)
     return sample if class_weight is None else _weigh_classes(sample, class_weight)
+
+
+def _in_units(sample, target_scale):
+    """Return the sample with its numbers in units, of others or of their own."""
+    if target_scale is None:
+        known = sample.of_subset(sample.codes), sample.of_subset(sample.weights)
+        target_scale = TargetScale.of(known[0], sample.loss, known[1])
+    codes = target_scale.inside(sample.codes)
+    return replace(sample, codes=codes, target_scale=target_scale)
 
 
 def _weigh_classes(sample, class_weight):

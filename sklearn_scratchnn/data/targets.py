@@ -41,6 +41,29 @@ def _check_indicators(y):
         )
 
 
+def check_numbers(y, loss):
+    """Return y as float64, one number a row, (n,), or several, (n, n_targets)."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    if y.dtype.kind not in "biufO":
+        raise ValueError(f"Unknown label type: y must hold numbers; it is {y.dtype}.")
+    try:
+        y = y.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(
+            f"y must hold numbers, and none beyond the range of float64: {error}."
+        ) from error
+    if not np.isfinite(y).all():
+        raise ValueError(
+            "y has missing or infinite values: leave out rows whose y is not known."
+        )
+    if y.min() < loss.least_y:
+        raise ValueError(
+            f"loss={loss.name!r} is for {loss.kind_of_y}; y has {y.min():g}."
+        )
+    return y
+
+
 def find_classes(loss, y, weights):
     """Return the sorted classes of the rows of positive weight, or labels' numbers."""
     classes = loss.outputs_of(y if weights is None else y[weights > 0])
@@ -59,13 +82,16 @@ def encode(loss, y, classes, name="y", subset=slice(None)):
 
     Rows outside ``subset`` may have any label; their codes stand for nothing.
     """
-    n_columns = len(classes) if y.ndim == 1 else y.shape[1]
+    n_columns = 1 if y.ndim == 1 else y.shape[1]
     if loss.outputs_are_columns and n_columns != len(classes):
+        what = "columns" if loss.predicts_numbers else "labels (columns)"
         raise ValueError(
-            f"{name} has {n_columns} labels (columns), but the model was fitted "
-            f"with {len(classes)}."
+            f"{name} has {n_columns} {what}, but the model was fitted with "
+            f"{len(classes)}."
         )
     codes = loss.encode(y, classes)
+    if loss.predicts_numbers:
+        return codes
     if not np.array_equal(loss.decode(codes[subset], classes), y[subset]):
         unseen = np.setdiff1d(y[subset], classes)
         if len(unseen):

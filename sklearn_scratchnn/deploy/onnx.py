@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from numbers import Number
 
 import numpy as np
+from sklearn.base import is_regressor
 from sklearn.utils.validation import check_is_fitted
 
 from ..classifier import ScratchMLPClassifier
-from ..ensemble import ScratchMLPEnsembleClassifier
+from ..ensemble import ScratchMLPEnsembleClassifier, ScratchMLPEnsembleRegressor
 from ..estimator.prediction import encoding_of
+from ..regressor import ScratchMLPRegressor
 from .onnx_graph import (
     ONNX_ACTIVATIONS,
     ONNX_LINKS,
@@ -29,12 +31,13 @@ _OPTIONS = {
 def register_onnx() -> None:
     """Teach skl2onnx to convert the networks of this package, also in a pipeline.
 
-    These are `ScratchMLPClassifier` and `ScratchMLPEnsembleClassifier`, which is one
-    graph too.
+    These are `ScratchMLPClassifier`, `ScratchMLPRegressor` and their ensembles, each of
+    which is one graph too.
 
     Call it once a process, before ``skl2onnx.to_onnx`` or ``convert_sklearn``; more
-    calls change nothing. The graph has two outputs, as of every classifier there:
-    labels and probabilities, each label's own where a row may have several.
+    calls change nothing. A classifier's graph has two outputs, as of every classifier
+    there: labels and probabilities, each label's own where a row may have several. A
+    regressor's has one, "variable", with a column for each column of y.
 
     Raises
     ------
@@ -47,6 +50,7 @@ def register_onnx() -> None:
     "columns"; not True for float64, which ONNX's ZipMap does not take),
     ``output_class_labels``, ``nocl`` and ``raw_scores``. Raw scores are what
     ``decision_function`` returns; its one column d for two classes becomes -d and d.
+    A regressor has no options.
 
     A table with texts goes in by columns: one input for each column of X, of its name
     or in the order of X, texts as ``StringTensorType([None, 1])``. Where all columns
@@ -63,11 +67,19 @@ def register_onnx() -> None:
     digits. A model whose ``coefs_`` are float32, trained in float32 on float32 rows,
     gives a graph of float32 alone.
 
+    The last layer of a regressor has the units of y folded into it. It computes in
+    float64, and the output is a ``DoubleTensorType``, where ``coefs_`` are float64 and
+    float32 has too few digits for y: some 1e9 with a spread of 1, or sizes beyond 1e18.
+    The spread is guessed from the weights of that layer. An estimator around such a
+    network, as ``VotingRegressor``, then needs a ``DoubleTensorType`` as input. Under
+    "poisson" a prediction beyond the range of the output's type is the largest number
+    in it.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
     >>> from skl2onnx import to_onnx
-    >>> from sklearn_scratchnn import ScratchMLPClassifier
+    >>> from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
     >>> from sklearn_scratchnn.deploy import register_onnx
     >>> X, y = load_iris(return_X_y=True)
     >>> model = ScratchMLPClassifier(random_state=0).fit(X, y)
@@ -75,6 +87,10 @@ def register_onnx() -> None:
     >>> graph = to_onnx(model, X[:1].astype("float32"))
     >>> [output.name for output in graph.graph.output]
     ['output_label', 'output_probability']
+    >>> regressor = ScratchMLPRegressor(random_state=0).fit(X[:, :3], X[:, 3])
+    >>> graph = to_onnx(regressor, X[:1, :3].astype("float32"))
+    >>> [output.name for output in graph.graph.output]
+    ['variable']
     """
     try:
         from skl2onnx import update_registered_converter
@@ -82,22 +98,28 @@ def register_onnx() -> None:
         raise ImportError(
             "register_onnx needs skl2onnx: pip install 'sklearn-scratchnn[deploy]'."
         ) from error
-    for cls, alias in (
-        (ScratchMLPClassifier, "ScratchnnMLPClassifier"),
-        (ScratchMLPEnsembleClassifier, "ScratchnnMLPEnsembleClassifier"),
+    for cls, alias, options in (
+        (ScratchMLPClassifier, "ScratchnnMLPClassifier", _OPTIONS),
+        (ScratchMLPEnsembleClassifier, "ScratchnnMLPEnsembleClassifier", _OPTIONS),
+        (ScratchMLPRegressor, "ScratchnnMLPRegressor", None),
+        (ScratchMLPEnsembleRegressor, "ScratchnnMLPEnsembleRegressor", None),
     ):
         update_registered_converter(
-            cls, alias, _set_output_types, _convert, options=_OPTIONS
+            cls, alias, _set_output_types, _convert, options=options
         )
 
 
 def _set_output_types(operator):
-    """Set the types and shapes of the labels and the probabilities."""
+    """Set the types and shapes of labels and probabilities, or of numbers."""
     from skl2onnx.common.data_types import Int64TensorType, StringTensorType
 
     model = operator.raw_operator
     check_is_fitted(model)
     n_rows, n_outputs = operator.inputs[0].get_first_dimension(), model.n_outputs_
+    if is_regressor(model):
+        kind = _tensor_type(_last_dtype(model, _dtype(operator.inputs)))
+        operator.outputs[0].set_type(kind([n_rows, n_outputs]))
+        return
     labels = _onnx_labels(model, operator.scope_inst)
     kind = StringTensorType if isinstance(labels[0], str) else Int64TensorType
     link = ONNX_LINKS[model.out_activation_]
@@ -114,25 +136,36 @@ def _onnx_labels(model, scope):
 
 
 def _convert(scope, operator, container):
-    """Add the network's nodes between an operator's inputs and its two outputs."""
+    """Add the network's nodes between an operator's inputs and its outputs."""
     model, graph = operator.raw_operator, Graph(scope, container)
-    link = ONNX_LINKS[model.out_activation_]
-    members = getattr(model, "estimators_", [model])
+    link, members = ONNX_LINKS[model.out_activation_], _members(model)
     dtype = _dtype(operator.inputs)
+    last_dtype = _last_dtype(model, dtype)
     inputs = _Inputs(graph, operator.inputs, members[0])
     rows = inputs.read(_first_dtype(members, dtype))
-    logits = [_logits(rows, member, dtype) for member in members]
+    logits = [_logits(rows, member, dtype, last_dtype) for member in members]
     if len(members) > 1:
         logits = [link.logits_of_mean(logits, model.member_weights_)]
     (logits,) = logits
-    classes = _onnx_labels(model, scope)
-    labels = link.labels(logits, graph, classes)
-    raw_scores = scope.get_options(model, {"raw_scores": False})["raw_scores"]
-    scores = link.scores(logits)
-    if raw_scores:
-        scores = link.raw_scores(logits, model.n_outputs_)
-    for result, output in zip((labels, scores), operator.outputs):
+    if is_regressor(model):
+        results = [link.scores(logits)]
+    else:
+        results = _labels_and_scores(logits, model, link, scope)
+    for result, output in zip(results, operator.outputs):
         container.add_node("Identity", result.name, output.full_name)
+
+
+def _labels_and_scores(logits, model, link, scope):
+    """Return the two outputs of a classifier."""
+    labels = link.labels(logits, logits.graph, _onnx_labels(model, scope))
+    if scope.get_options(model, {"raw_scores": False})["raw_scores"]:
+        return labels, link.raw_scores(logits, model.n_outputs_)
+    return labels, link.scores(logits)
+
+
+def _members(model):
+    """Return the networks of a model: itself, or those of an ensemble."""
+    return getattr(model, "estimators_", [model])
 
 
 def _dtype(inputs):
@@ -150,6 +183,27 @@ def _first_dtype(models, dtype):
 
     are_double = any(model.coefs_[0].dtype == np.float64 for model in models)
     return TensorProto.DOUBLE if are_double else dtype
+
+
+def _last_dtype(model, dtype):
+    """Return the type that the last layers compute in, and that the outputs have."""
+    from onnx import TensorProto
+
+    if not is_regressor(model):
+        return dtype
+    link = ONNX_LINKS[model.out_activation_]
+    wide = [m for m in _members(model) if m.coefs_[-1].dtype == np.float64]
+    if any(link.needs_float64(m.target_center_, m.target_scale_) for m in wide):
+        return TensorProto.DOUBLE
+    return dtype
+
+
+def _tensor_type(dtype):
+    """Return skl2onnx's class of tensors of a type."""
+    from onnx import TensorProto
+    from skl2onnx.common.data_types import DoubleTensorType, FloatTensorType
+
+    return DoubleTensorType if dtype == TensorProto.DOUBLE else FloatTensorType
 
 
 @dataclass
@@ -179,7 +233,7 @@ class _Inputs:
     graph : Graph
     inputs : list of Variable
         Of skl2onnx: in the order of X's columns, or of their names.
-    model : ScratchMLPClassifier
+    model : ScratchMLPClassifier or ScratchMLPRegressor
     """
 
     def __init__(self, graph, inputs, model):
@@ -336,10 +390,12 @@ def _first_layer(rows, model, dtype):
     return z
 
 
-def _logits(rows, model, dtype):
+def _logits(rows, model, dtype, last_dtype):
     """Return the logits, as ``Network.forward`` computes them."""
-    z = _first_layer(rows, model, _first_dtype([model], dtype)).cast(dtype)  # F1
-    for name, W, b in zip(model.activations_, model.coefs_[1:], model.intercepts_[1:]):
-        a = ONNX_ACTIVATIONS[name](z)                                       # F2
-        z = (a @ W + b).cast(dtype)                                         # F1
-    return z
+    z = _first_layer(rows, model, _first_dtype([model], dtype))             # F1
+    last = len(model.coefs_) - 1
+    for l, name in enumerate(model.activations_, start=1):
+        a = ONNX_ACTIVATIONS[name](z.cast(dtype))                           # F2
+        a = a.cast(last_dtype if l == last else dtype)
+        z = a @ model.coefs_[l] + model.intercepts_[l]                      # F1
+    return z.cast(last_dtype)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..estimator.attributes import MOST_IN_FLOAT32, MOST_OFFSET_IN_FLOAT32
 from ..network.activations import GELU, SELU, LeakyReLU
 
 
@@ -77,6 +78,13 @@ class Tensor:
         from onnx import TensorProto
 
         return self.node("IsNaN", dtype=TensorProto.BOOL)
+
+    def at_most_the_largest(self):
+        """The largest number of this type in place of what is beyond it."""
+        from onnx import helper
+
+        dtype = helper.tensor_dtype_to_np_dtype(self.dtype)
+        return self.node("Min", np.finfo(dtype).max)
 
     def __add__(self, other):
         return self.node("Add", other)
@@ -220,4 +228,40 @@ class _LogisticLink:
         return logits
 
 
-ONNX_LINKS = {"softmax": _SoftmaxLink(), "logistic": _LogisticLink()}
+class _IdentityLink:
+    """Numbers."""
+
+    def needs_float64(self, center, scale):
+        """Whether float32 has too few digits for numbers of such units, (K,) each."""
+        sizes = np.concatenate([np.abs(center), scale, 1 / scale])
+        far = np.abs(center) > MOST_OFFSET_IN_FLOAT32 * scale
+        return bool((sizes > MOST_IN_FLOAT32).any() or far.any())
+
+    def logits_of_mean(self, logits, weights):
+        first, *others = [z * w for z, w in zip(logits, weights) if w > 0]
+        return sum(others, start=first)
+
+    def scores(self, logits):
+        return logits
+
+
+class _ExpLink:
+    """Numbers of 0 or more, by their logarithms."""
+
+    def needs_float64(self, center, scale):
+        """By their size alone: the spread of an exponential is of its size."""
+        return bool((np.maximum(scale, 1 / scale) > MOST_IN_FLOAT32).any())
+
+    def logits_of_mean(self, logits, weights):
+        return _log_of_mean(logits, weights)
+
+    def scores(self, logits):
+        return logits.node("Exp").at_most_the_largest()
+
+
+ONNX_LINKS = {
+    "softmax": _SoftmaxLink(),
+    "logistic": _LogisticLink(),
+    "identity": _IdentityLink(),
+    "exp": _ExpLink(),
+}

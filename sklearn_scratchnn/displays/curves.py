@@ -25,8 +25,8 @@ def history_of(estimator):
     Parameters
     ----------
     estimator : estimator
-        With ``history_``; or, as ``MLPClassifier``, with ``loss_curve_`` and perhaps
-        ``validation_scores_``.
+        With ``history_``; or, as scikit-learn's networks, with ``loss_curve_`` and
+        perhaps ``validation_scores_``.
 
     Returns
     -------

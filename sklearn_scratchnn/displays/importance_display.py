@@ -96,17 +96,17 @@ class FeatureImportanceDisplay:
         if feature_names is None:
             feature_names = getattr(network, "feature_names_in_", None)
         display = cls(network.feature_importances_, feature_names=feature_names)
-        return display.plot(max_features=max_features, ax=ax)
+        return display.plot(ax, max_features=max_features)
 
-    def plot(self, *, max_features: int = 20, ax: Axes | None = None) -> Self:
+    def plot(self, ax: Axes | None = None, *, max_features: int = 20) -> Self:
         """Draw the largest, the largest on top.
 
         Parameters
         ----------
-        max_features : int, default=20
-            Columns that are drawn at most.
         ax : matplotlib.axes.Axes, default=None
             None makes a figure.
+        max_features : int, default=20
+            Columns that are drawn at most.
 
         Returns
         -------

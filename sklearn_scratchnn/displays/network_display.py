@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.base import is_regressor
 from sklearn.utils.validation import check_array
 
 from .._typing import Integral
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 SMALL = 16  # units a layer, up to which circles and lines can be read
 SHOWN = 40  # features, up to which a matrix of weights names them
+LINKS_OF_CLASSES = ("softmax", "logistic")
 
 
 class NetworkDisplay:
@@ -32,8 +34,10 @@ class NetworkDisplay:
 
     Make one with `from_estimator`. A small network is drawn as a diagram: circles are
     units, lines are weights, blue above zero and red below, the stronger the wider, in
-    proportion to the largest of their layer. Of a larger one the first layer's weights
-    are drawn, as one image a unit or as a matrix.
+    proportion to the largest of their layer. Several numbers that are predicted have
+    units of their own: their lines are in proportion to the largest of each. Of a
+    larger network the first layer's weights are drawn, as one image a unit or as a
+    matrix.
 
     Parameters
     ----------
@@ -122,8 +126,8 @@ class NetworkDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `ScratchMLPClassifier` or ``MLPClassifier``; or a pipeline that
-            ends with one, or a search whose best estimator is one.
+            A fitted network of this package, ``MLPClassifier`` or ``MLPRegressor``; or
+            a pipeline that ends with one, or a search whose best estimator is one.
         X : array-like of shape (n_samples, n_features), default=None
             Rows as the network takes them. If given, each weight of the first layer is
             multiplied by its feature's standard deviation over these rows. Weights are
@@ -138,9 +142,10 @@ class NetworkDisplay:
             Rows and columns of an image whose pixels are the features.
         n_images : int, default=16
             At most so many images: those of the units with the largest weights to the
-            next layer. Without hidden layers there is an image for each class.
+            next layer. Without hidden layers there is an image for each output.
         feature_names, class_names : sequence of str, default=None
-            None is ``feature_names_in_`` or x0, x1 ..., and ``classes_``.
+            None is ``feature_names_in_`` or x0, x1 ..., and ``classes_``. The outputs
+            of a regressor are y, or y0, y1 ...; ``class_names`` names them too.
         cmap : str or matplotlib.colors.Colormap, default="RdBu"
             From the most negative weight to the most positive.
         colorbar : bool, default=True
@@ -217,6 +222,8 @@ class NetworkDisplay:
         self.ax_, self.figure_ = ax, ax.figure
         if self.kind == "diagram":
             mappable, label = self._draw_diagram(cmap), "weight / largest of its layer"
+            if self._outputs_have_units:
+                label += " or number"
         elif self.kind == "images":
             mappable, label = self._draw_images(n_images, cmap), self.weight_label
         else:
@@ -236,6 +243,18 @@ class NetworkDisplay:
             return 6.4, 4.8
         return 2.5 + 1.8 * len(self.coefs), 1.2 + 0.45 * max(4, *self._sizes)
 
+    @property
+    def _outputs_have_units(self):
+        """Whether the outputs are several numbers, each in units of its own."""
+        return self.activations[-1] == "identity" and self.coefs[-1].shape[1] > 1
+
+    def _strengths(self):
+        """Return the weights of each layer in proportion to the largest."""
+        strengths = [_in_proportion(W) for W in self.coefs]
+        if self._outputs_have_units:
+            strengths[-1] = _in_proportion(self.coefs[-1], axis=0)
+        return strengths
+
     def _draw_diagram(self, cmap):
         """Draw units at (layer, height), each layer centred; return the first lines."""
         ax, sizes = self.ax_, self._sizes
@@ -244,8 +263,8 @@ class NetworkDisplay:
             for l, n in enumerate(sizes)
         ]
         self.lines_ = [
-            ax.add_collection(_lines(W, below, above, cmap))
-            for W, below, above in zip(self.coefs, places, places[1:])
+            ax.add_collection(_lines(strengths, below, above, cmap))
+            for strengths, below, above in zip(self._strengths(), places, places[1:])
         ]
         self.units_ = [
             ax.scatter(*place.T, s=160, c="white", edgecolors="black", zorder=2)
@@ -294,7 +313,8 @@ class NetworkDisplay:
         ax, W = self.ax_, self.coefs[0]
         image = self._show(W, cmap, aspect="auto")
         last = len(self.coefs) == 1
-        ax.set(xlabel="Class" if last else "Unit of the first hidden layer")
+        output = "Class" if self.activations[-1] in LINKS_OF_CLASSES else "Output"
+        ax.set(xlabel=output if last else "Unit of the first hidden layer")
         ax.set(ylabel="Feature")
         if len(W) <= SHOWN:
             ax.set_yticks(range(len(W)), self.feature_names, fontsize="small")
@@ -311,11 +331,17 @@ class NetworkDisplay:
         return self.image_
 
 
-def _lines(W, below, above, cmap):
+def _in_proportion(W, axis=None):
+    """Return weights divided by the size of the largest, or of that of each output."""
+    largest = np.abs(W).max(axis=axis)
+    return W / np.where(largest > 0, largest, 1)
+
+
+def _lines(strengths, below, above, cmap):
     """Return the weights between two layers as coloured lines, the weakest first."""
     from matplotlib.collections import LineCollection
 
-    strength = (W / (np.abs(W).max() or 1.0)).ravel()
+    strength = strengths.ravel()
     ends = np.stack(
         [np.repeat(below, len(above), axis=0), np.tile(above, (len(below), 1))], axis=1
     )
@@ -387,7 +413,9 @@ def _feature_names(network, given, n_features):
 
 def _output_names(network, given, n_outputs):
     """Return a name for each output; one output of two classes is the second's."""
-    if given is None:
+    if given is None and is_regressor(network):
+        given = ["y"] if n_outputs == 1 else [f"y{k}" for k in range(n_outputs)]
+    elif given is None:
         given = [str(label) for label in network.classes_]
         if len(given) == 2 and n_outputs == 1:
             given = given[1:]

@@ -15,6 +15,7 @@ from html import escape
 from itertools import groupby
 
 import numpy as np
+from sklearn.base import is_regressor
 
 from .._compat import visual_block_class
 from ..estimator.architecture import activation_names, hidden_sizes
@@ -110,7 +111,7 @@ def caption(estimator: NetworkEstimator) -> str:
 
     Parameters
     ----------
-    estimator : ScratchMLPClassifier
+    estimator : ScratchMLPClassifier or ScratchMLPRegressor
         Fitted or not.
 
     Returns
@@ -142,7 +143,7 @@ def layers_of(estimator):
 
     Parameters
     ----------
-    estimator : ScratchMLPClassifier
+    estimator : ScratchMLPClassifier or ScratchMLPRegressor
         Fitted or not.
 
     Returns
@@ -158,11 +159,12 @@ def layers_of(estimator):
         numbers = [0, *(W.size + b.size for W, b in zip(coefs, intercepts))]
         return list(zip([f"{size:,}" for size in sizes], names, numbers))
     hidden = hidden_sizes(estimator.hidden_layer_sizes)
+    predicted = "numbers" if is_regressor(estimator) else "classes"
     if hidden is None:
         names = activation_names(estimator.activation, None)
-        return [("features", "", 0), ("auto", *names, 0), ("classes", "", 0)]
+        return [("features", "", 0), ("auto", *names, 0), (predicted, "", 0)]
     names = activation_names(estimator.activation, len(hidden))
-    sizes = ["features", *(f"{size:,}" for size in hidden), "classes"]
+    sizes = ["features", *(f"{size:,}" for size in hidden), predicted]
     return [(size, name, 0) for size, name in zip(sizes, ["", *names, ""])]
 
 
@@ -198,7 +200,7 @@ def unfolded(estimator):
 
     Parameters
     ----------
-    estimator : ScratchMLPClassifier
+    estimator : ScratchMLPClassifier or ScratchMLPRegressor
 
     Returns
     -------

@@ -205,9 +205,16 @@ class ReliabilityDisplay:
         sklearn.exceptions.NotFittedError
             If the estimator is not fitted.
         ValueError
-            As in `from_predictions`.
+            If the estimator gives no probabilities, as no regressor does; and as in
+            `from_predictions`.
         """
         check_is_fitted(estimator)
+        if not hasattr(estimator, "predict_proba"):
+            raise ValueError(
+                "ReliabilityDisplay draws probabilities of classes, and "
+                f"{type(estimator).__name__} has no predict_proba. Of a regressor, "
+                "PredictionErrorDisplay of scikit-learn draws predictions against y."
+            )
         one_curve = kind == "top_label" or pos_label is not None
         if name is None and (one_curve or len(estimator.classes_) == 2):
             name = type(estimator).__name__

@@ -92,9 +92,9 @@ class TrainingCurveDisplay:
         Parameters
         ----------
         estimator : estimator
-            A fitted `ScratchMLPClassifier` or ``MLPClassifier``; an ensemble, of which
-            each member has its curves; or a pipeline that ends with one of these, or a
-            search whose best estimator is one.
+            A fitted network of this package, ``MLPClassifier`` or ``MLPRegressor``; an
+            ensemble, of which each member has its curves; or a pipeline that ends with
+            one of these, or a search whose best estimator is one.
         column : str, default=None
             A column of ``history_``: "loss", "validation_score", "learning_rate" (per
             update) or "gradient_norm". "loss" draws the training loss, penalty

@@ -31,6 +31,8 @@ class FittedAttributes:
     def __init__(self, estimator, plan, data, activations, incremental):
         self.estimator, self.plan, self.data = estimator, plan, data
         self.activations, self.incremental = activations, incremental
+        if incremental and data.train.target_scale is not None:
+            data.train.target_scale.open()
 
     @np.errstate(all="ignore")
     def start_from(self, network, start):
@@ -41,6 +43,10 @@ class FittedAttributes:
         coefs, intercepts = list(start.coefs), list(start.intercepts)
         coefs[-1] = coefs[-1] * start.temperature
         intercepts[-1] = intercepts[-1] * start.temperature
+        loss, units = network.loss, self.data.train.target_scale
+        if units is not None:
+            units.open()
+            coefs[-1], intercepts[-1] = units.unfold(loss, coefs[-1], intercepts[-1])
         standardizer = self.data.standardizer
         if standardizer is not None:
             standardizer.constant = None
@@ -64,7 +70,7 @@ class FittedAttributes:
         coefs, intercepts = self._raw_layers(run, theta)
         encoding, standardizer = self._encoding, run.standardizer
         return {
-            "classes_": sample.classes,
+            **self._outputs(sample),
             "coefs_": coefs,
             "intercepts_": intercepts,
             "n_layers_": len(run.network.layer_sizes),
@@ -81,6 +87,13 @@ class FittedAttributes:
             "feature_importances_": self._importances(run, theta),
             **self._curves(run, copy),
         }
+
+    def _outputs(self, sample):
+        """Return the classes, or the units of numbers."""
+        if sample.target_scale is None:
+            return {"classes_": sample.classes}
+        center, scale = sample.target_scale.of_y()
+        return {"target_center_": center, "target_scale_": scale}
 
     def _importances(self, run, theta):
         """Return the norms of the first layer's weights by column, their sum 1.
@@ -118,22 +131,29 @@ class FittedAttributes:
         return self.data.train.encoding
 
     def _raw_layers(self, run, theta):
-        """Return new arrays of the layers for inputs before scaling, calibrated.
+        """Return new arrays of the layers for X and y before scaling, calibrated.
 
         They are float32 where X is, unless columns are so small, or weights so large,
-        that a product of two would leave its range, or columns are so far from 0 that
-        the rounding of what their mean adds would show.
+        that a product of two would leave its range, or columns or y are so far from 0
+        that the rounding of what their mean adds would show.
         """
         layers, standardizer = run.network.parameters.like(theta), run.standardizer
         coefs, intercepts = layers.weights, layers.biases
         if run.choice.temperature != 1:
             coefs[-1] = coefs[-1] / run.choice.temperature
             intercepts[-1] = intercepts[-1] / run.choice.temperature
-        offset = 0.0
+        sizes, offset = [], 0.0
         if standardizer is not None:
             coefs[0], intercepts[0] = standardizer.fold(coefs[0], intercepts[0])
             offset = (np.abs(standardizer.mean) @ np.abs(coefs[0])).max()
-        largest = max(np.abs(a).max() for a in coefs + intercepts)
+        units = self.data.train.target_scale
+        if units is not None:
+            last = coefs[-1], intercepts[-1]
+            coefs[-1], intercepts[-1] = units.fold(run.network.loss, *last)
+            center, scale = units.of_y()
+            sizes.append(1 / scale)
+            offset = max(offset, np.abs(center / scale).max())
+        largest = max(np.abs(a).max() for a in coefs + intercepts + sizes)
         fits = largest <= MOST_IN_FLOAT32 and offset <= MOST_OFFSET_IN_FLOAT32
         dtype = self.data.train.X.dtype
         narrow = dtype.kind == "f" and dtype.itemsize <= 4
@@ -167,7 +187,8 @@ class FittedAttributes:
             "best_validation_score_": best_score,
             "n_iter_": len(losses),
             "t_": self._earlier("t_", 0)
-            + run.solver.rows_seen(run.objective, n_epochs),
+            + run.solver.rows_seen(run.objective, n_epochs)
+            + n_epochs * self.data.n_copies,
         }
 
     def _best_loss(self, run, otherwise):

@@ -9,7 +9,6 @@ from .._compat import CallbackSupportMixin
 from ..training.optimizers import OPTIMIZERS
 from ..training.state import TrainingState
 from .callback_observer import callback_observer
-from .constraints import CONSTRAINTS
 from .fitting import Fit
 from .persistence import PersistenceMixin
 from .planning import FittedLayers
@@ -29,8 +28,6 @@ class NetworkEstimator(
     What is carried from one call to the next lies in ``_training_state``, a
     `TrainingState`, or is a fitted attribute.
     """
-
-    _parameter_constraints = CONSTRAINTS
 
     def _read_y(self, y):
         """Return an array y as it is checked, and the `Loss` that suits it."""
@@ -72,13 +69,14 @@ class NetworkEstimator(
             self._run(fit)
         return self
 
-    def _partial_fit(self, X, y, sample_weight, classes):
+    def _partial_fit(self, X, y, sample_weight, classes=None):
         """Make one epoch over the rows; see `ScratchMLPClassifier.partial_fit`."""
         self._check_one_epoch_is_enough()
         with unchanged_on_error(self, "coefs_"):
             state = self._take_state("partial_fit")
             start = self._fitted_layers() if hasattr(self, "coefs_") else None
-            sample = read_part(self, X, y, sample_weight, classes)
+            units = state and state.target_scale
+            sample = read_part(self, X, y, sample_weight, classes, units)
             random_state = state and state.random_state
             if random_state is None:
                 random_state = check_random_state(self.random_state)

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._compat import Interval, Options, StrOptions
 from ..network.activations import ACTIVATIONS
+from ..network.losses import LOSSES
 from ..network.parameters import INITIALIZERS
 from ..training.schedules import SCHEDULES
 from ..training.solvers.registry import SOLVERS
@@ -51,16 +52,23 @@ CONSTRAINTS = {
     "init": [_names(INITIALIZERS, "auto")],
     "standardize": ["boolean", StrOptions({"robust"})],
     "dtype": [StrOptions({"auto", "float32", "float64"})],
-    "class_weight": [dict, StrOptions({"balanced"}), None],
     "categorical_features": ["array-like", StrOptions({"from_dtype"}), None],
     "numeric_encoding": [StrOptions({"auto", "linear", "piecewise"})],
     "n_bins": _or_auto(Interval(Integral, 2, None, closed="left")),
     "adaptive_penalty": _or_auto("boolean"),
-    "calibrate": _or_auto("boolean"),
     "dropout": _or_auto(Interval(Real, 0, 1, closed="left")),
-    "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     "max_grad_norm": [Interval(Real, 0, None, closed="neither"), None],
     "weight_decay": [Interval(Real, 0, None, closed="left")],
     "warmup_fraction": [Interval(Real, 0, 1, closed="left")],
     "scoring": [str, callable],
+}
+OF_LABELS = {
+    "class_weight": [dict, StrOptions({"balanced"}), None],
+    "calibrate": _or_auto("boolean"),
+    "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+}
+OF_NUMBERS = {
+    "loss": [_names(f.name for f in LOSSES.values() if f.predicts_numbers)],
+    "huber_threshold": [Interval(Real, 0, None, closed="neither")],
+    "quantile": [Interval(Real, 0, 1, closed="neither")],
 }

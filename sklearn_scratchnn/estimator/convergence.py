@@ -11,15 +11,16 @@ NO_START = (
     "alpha."
 )
 NO_BETTER = (
-    "The trained network is no better than predicting the frequencies of the classes "
-    "for every row. Check that X holds something about y; if it does, raise max_iter, "
-    "lower alpha, or change learning_rate_init."
+    "The trained network is no better than predicting {} for every row. Check that X "
+    "holds something about y; if it does, raise max_iter, lower alpha, or change "
+    "learning_rate_init."
 )
 NO_SCORE = (
     "No epoch had a validation score above minus infinity: none is the best, and the "
     "last parameters were kept. Check that scoring suits the validation rows, or use "
     "scoring='loss'."
 )
+MOST_TO_LEARN = 10.0  # more of a constant's loss is outliers, which nothing predicts
 UNSCALED = "First of all, let the inputs be standardized (standardize='robust')."
 
 
@@ -75,8 +76,10 @@ def _message(run, fit):
     if run.outcome is Outcome.LINE_SEARCH_FAILED:
         parts.append(_line_search_failed(losses))
         scale_helps = not losses
-    if not fit.incremental and _no_better_than_frequencies(run, fit, losses):
-        parts.append(NO_BETTER)
+    if not fit.incremental and _no_better_than_constant(run, fit, losses):
+        numbers = run.network.loss.predicts_numbers
+        constant = "the same number" if numbers else "the frequencies of the classes"
+        parts.append(NO_BETTER.format(constant))
         scale_helps = True
     return " ".join(parts), scale_helps
 
@@ -154,17 +157,20 @@ def _line_search_failed(losses):
     )
 
 
-def _no_better_than_frequencies(run, fit, losses):
+def _no_better_than_constant(run, fit, losses):
     """Compare the loss on the training rows with that of a constant prediction.
 
     The last epoch's loss answers where it is low enough; it is noisy under dropout, so
-    that a high one is computed anew without.
+    that a high one is computed anew without. Where all of y is alike, there is nothing
+    to learn.
     """
-    objective = run.objective
-    least = fit.data.train.constant_loss(fit.estimator.label_smoothing)
-    most = (1 - 1e-4) * least
+    objective, sample = run.objective, fit.data.train
+    least = sample.constant_loss(fit.plan.label_smoothing)
+    most = least - 1e-4 * min(least, MOST_TO_LEARN)
     # Where the best is kept, the last epoch is not what was kept.
     last = np.inf if run.keep_best or not losses else losses[-1]
     if most <= 0 or last - objective.penalty_value() < most:
         return False
-    return objective.value() - objective.penalty_value() >= most
+    codes = sample.of_subset(sample.codes)
+    differ = bool((codes != codes[0]).any())
+    return differ and objective.value() - objective.penalty_value() >= most

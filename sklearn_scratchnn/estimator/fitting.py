@@ -1,10 +1,13 @@
 """One call of `fit` or `partial_fit`: resolve the plan, prepare, train, expose."""
 
+from dataclasses import astuple
+
 import numpy as np
 
 from ..data.prepared import prepare
-from ..network.network import make_network
-from ..network.parameters import initialize
+from ..network.activations import ACTIVATIONS
+from ..network.network import Network
+from ..network.parameters import ParameterVector, initialize
 from ..training.fit_network import fit_network
 from ..training.state import TrainingState
 from .architecture import n_parameters
@@ -67,9 +70,9 @@ class Fit:
         layer_sizes = (sample.n_inputs, *self.plan.hidden, len(sample.classes))
         if self.plan.solver == "gauss_newton":
             check_gauss_newton(n_parameters(layer_sizes), activations, sample.loss)
-        self.network = make_network(
-            layer_sizes, activations, sample.loss.name, self.plan.dtype
-        )
+        parameters = ParameterVector(layer_sizes, self.plan.dtype)
+        functions = [ACTIVATIONS[name] for name in activations]
+        self.network = Network(parameters, functions, sample.loss)
         if start is None:
             # Before rows are held out: so a seed draws the same weights either way.
             initialize(
@@ -87,6 +90,7 @@ class Fit:
             standardize=estimator.standardize,
             scaling=state.scaling if state else None,
             factors=start.factors if start else None,
+            joins=self.plan.batch_size is None and not self.plan.dropout,
         )
         self.attributes = FittedAttributes(
             estimator, self.plan, self.data, activations, incremental
@@ -195,7 +199,7 @@ class Fit:
                 return self.given_state
             solver, observers = run.solver.init(run.objective), {}
         penalised = self.plan.solver != "adamw"
-        scaled = self.data.standardizer
+        scaled, units = self.data.standardizer, self.data.train.target_scale
         return TrainingState(
             purpose="partial_fit",
             solver={**solver, "epoch": 0},
@@ -204,4 +208,5 @@ class Fit:
             settings={"solver": self.plan.solver, "rate": self.plan.rate},
             alpha=run.choice.alpha / self.data.train.n_samples if penalised else None,
             scaling=scaled and (scaled.mean, scaled.scale, None, scaled.factors),
+            target_scale=units and astuple(units),
         )

@@ -76,7 +76,8 @@ def automatic_encodings(own, sample, held_out):
     Below `MANY_ROWS` the default's and "piecewise", then the default's, which is that
     in a wide network, and "linear". From `TELLING_ROWS` on the default's alone: one
     that reads columns as they are is too often far worse there. So too where rows are
-    sparse, or more columns than `BINNED_FEATURES` would be cut.
+    sparse, or more columns than `BINNED_FEATURES` would be cut; and for numbers, where
+    the other encoding is far worse sooner.
 
     Parameters
     ----------
@@ -91,7 +92,7 @@ def automatic_encodings(own, sample, held_out):
     """
     parts = [part for part in (sample, held_out) if part is not None]
     dense = all(part.is_dense for part in parts)
-    if own != "auto" or not dense:
+    if own != "auto" or not dense or sample.loss.predicts_numbers:
         return (own,)
     n_samples = sample.distinct().n_samples
     dear = count_numeric(sample.numeric_columns(), BINNED_FEATURES) > BINNED_FEATURES

@@ -2,13 +2,14 @@
 
 import inspect
 import sys
-from dataclasses import fields
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 
 import numpy as np
 
 from ..network.activations import ACTIVATIONS
 from ..network.curvature import max_parameters
+from ..network.losses import LOSSES
 from ..training.optimizers import OPTIMIZERS
 from ..training.solvers.registry import SOLVERS
 from .caller import warn_caller
@@ -113,10 +114,12 @@ def warn_of_idle_parameters(params, solver):
             f"{readers}.",
             UserWarning,
         )
+    if hasattr(params, "loss"):
+        _warn_of_other_losses(params)
     if isinstance(params.alpha, str):
         return
     for name in CHOSEN_WITH_ALPHA:
-        if getattr(params, name) is True:
+        if getattr(params, name, False) is True:
             warn_caller(
                 f"{name}=True has no use with alpha={params.alpha!r} and is ignored: "
                 "it is part of the choice of alpha. Set alpha='auto', or leave "
@@ -156,3 +159,41 @@ def check_gauss_newton(n_parameters, activations, loss):
             f"solver='gauss_newton' does not suit the loss {loss.name!r}, which has no "
             "curvature_roots. Use solver='lbfgs'."
         )
+
+
+
+def loss_of(params):
+    """Return the loss that a regressor names, with the parameters that it reads.
+
+    Parameters
+    ----------
+    params : ScratchMLPRegressor
+
+    Returns
+    -------
+    Loss
+    """
+    loss = LOSSES[params.loss]
+    names = _settings_of(loss)
+    if not names:
+        return loss
+    return replace(loss, **{name: getattr(params, name) for name in names})
+
+
+def _settings_of(loss):
+    """Return the constructor's parameters that a loss reads."""
+    return {f.name for f in fields(loss)} if is_dataclass(loss) else set()
+
+
+def _warn_of_other_losses(params):
+    """Warn of parameters of losses that are not asked for."""
+    for loss in LOSSES.values():
+        for name in _settings_of(loss) if loss.name != params.loss else ():
+            value = getattr(params, name)
+            if value != _defaults(type(params))[name]:
+                warn_caller(
+                    f"{name}={value!r} has no use under loss={params.loss!r} and is "
+                    f"ignored. Leave {name} at its default, or set "
+                    f"loss={loss.name!r}.",
+                    UserWarning,
+                )

@@ -9,6 +9,7 @@ from ..data.checks import check_X_y, label_of
 from ..data.columns import Columns, RawTable
 from ..data.learn import apply, column_means, learn
 from ..data.sample import make_sample
+from ..data.target_scale import TargetScale
 from ..network.losses import loss_with_link
 from .architecture import activation_names, hidden_sizes
 from .caller import warn_caller
@@ -54,7 +55,7 @@ def read(
         check_same_kind(loss, loss_with_link(estimator.out_activation_))
     sample = make_sample(X, y, loss, None, sample_weight, class_weight)
     if fitted:
-        check_same_classes(estimator, sample.classes)
+        check_same_outputs(estimator, sample)
     sample = _with_columns(estimator, sample, columns)
     return _read_held_out(estimator, sample, X_val, y_val, sample_weight_val)
 
@@ -105,12 +106,18 @@ def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
             UserWarning,
         )
     held_out = make_sample(
-        X_val, y_val, sample.loss, sample.classes, sample_weight_val, name="y_val"
+        X_val,
+        y_val,
+        sample.loss,
+        sample.classes,
+        sample_weight_val,
+        name="y_val",
+        target_scale=sample.target_scale,
     )
     return sample, held_out.encoded(sample.columns)
 
 
-def read_part(estimator, X, y, sample_weight, classes):
+def read_part(estimator, X, y, sample_weight, classes, target_scale=None):
     """Return the rows of one call of `partial_fit`.
 
     Parameters
@@ -118,6 +125,8 @@ def read_part(estimator, X, y, sample_weight, classes):
     estimator : NetworkEstimator
     X, y, sample_weight, classes
         As of `partial_fit`.
+    target_scale : tuple, default=None
+        What numbers were measured in before.
 
     Returns
     -------
@@ -132,19 +141,40 @@ def read_part(estimator, X, y, sample_weight, classes):
     }
     X, y = check_X_y(estimator, X, y, reset=not fitted, **given)
     y, loss = estimator._read_y(y)
-    known = _known_classes(estimator, loss, y, classes)
     if fitted:
+        check_same_kind(loss, loss_with_link(estimator.out_activation_))
         check_same_shape(estimator)
-    weight = getattr(estimator, "class_weight", None)
-    sample = make_sample(X, y, loss, known, sample_weight, weight)
+    known = _known_outputs(estimator, loss, y, classes)
+    sample = make_sample(
+        X,
+        y,
+        loss,
+        known,
+        sample_weight,
+        getattr(estimator, "class_weight", None),
+        target_scale=_units(estimator, target_scale),
+    )
     return _with_columns(estimator, sample, columns)
 
 
-def _known_classes(estimator, loss, y, classes):
-    """Return the classes of all calls; ``classes`` is needed at the first."""
+def _units(estimator, state):
+    """Return the `TargetScale` of an earlier call, or what `fit` left of one."""
+    if state is not None:
+        return TargetScale(*state)
+    center = getattr(estimator, "target_center_", None)
+    if center is None:
+        return None
+    zeros = np.zeros(len(center))
+    return TargetScale(zeros.astype(int), center, zeros, estimator.target_scale_.copy())
+
+
+def _known_outputs(estimator, loss, y, classes):
+    """Return the outputs of all calls; labels' ``classes`` are needed at the first."""
+    if loss.predicts_numbers:
+        fitted = hasattr(estimator, "coefs_")
+        return np.arange(estimator.n_outputs_) if fitted else None
     known = None if classes is None else unique_labels(classes)
     if hasattr(estimator, "coefs_"):
-        check_same_kind(loss, loss_with_link(estimator.out_activation_))
         if known is not None and not np.array_equal(estimator.classes_, known):
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call to "
@@ -174,9 +204,16 @@ def check_same_kind(loss, known, name="y"):
         )
 
 
-def check_same_classes(estimator, classes):
-    """Raise ValueError where the classes are not those of the fit before."""
-    if not np.array_equal(classes, estimator.classes_):
+def check_same_outputs(estimator, sample):
+    """Raise ValueError where classes or columns are not those of the fit before."""
+    classes = sample.classes
+    if sample.loss.predicts_numbers:
+        if len(classes) != estimator.n_outputs_:
+            raise ValueError(
+                "warm_start can only be used where `y` has as many columns as in the "
+                f"previous call to fit, {estimator.n_outputs_}; it has {len(classes)}."
+            )
+    elif not np.array_equal(classes, estimator.classes_):
         raise ValueError(
             "warm_start can only be used where `y` has the same classes as in the "
             f"previous call to fit. Previously got {estimator.classes_}, `y` has "

@@ -70,16 +70,21 @@ def fingerprint_of(data):
     dict of str
         Made in one go over the bytes, in less time than an epoch.
     """
-    parts = {"X": data.train.X, "y": data.train.codes, "weights": data.train.weights}
+    train, held_out = data.train, data.held_out
+    parts = {"X": train.X, "y": _values_of_y(train), "weights": train.weights}
     prints = {name: _digest(array) for name, array in parts.items()}
-    prints["classes"] = repr(data.train.classes.tolist())
-    prints["categories"] = repr(data.train.columns.categories_)
-    held_out = data.held_out
-    if held_out is not None and held_out.codes is not data.train.codes:
-        parts = {"X_val": held_out.X, "y_val": held_out.codes}
+    prints["classes"] = repr(train.classes.tolist())
+    prints["categories"] = repr(train.columns.categories_)
+    if held_out is not None and held_out.codes is not train.codes:
+        parts = {"X_val": held_out.X, "y_val": _values_of_y(held_out)}
         parts["weights of X_val"] = held_out.weights
         prints |= {name: _digest(array) for name, array in parts.items()}
     return prints
+
+
+def _values_of_y(sample):
+    """Return the codes of labels, whose names are looked at, or numbers as they are."""
+    return sample.y if sample.loss.predicts_numbers else sample.codes
 
 
 def _digest(array):

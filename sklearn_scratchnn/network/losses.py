@@ -1,293 +1,16 @@
 """Losses on logits: each owns its link, its derivative, and what an output means.
 
-Logits, targets and probabilities are of shape (B, K), a row each. `LOSSES` at the end
-names the classes.
+Here are those of labels; those of numbers are in ``number_losses.py``. `LOSSES` at the
+end names all.
 """
-
-from abc import ABC, abstractmethod
 
 import numpy as np
 
 from .activations import logistic
+from .loss import Loss, log_of_mean
+from .number_losses import HuberLoss, PoissonLoss, QuantileLoss, SquaredError
 
 FEW_OUTPUTS = 4
-
-
-class Loss(ABC):
-    """A loss of logits z against targets Y, its link, and its kind of y.
-
-    Attributes
-    ----------
-    name : str
-    out_activation : str
-        Name of the link, as in ``MLPClassifier.out_activation_``.
-    kind_of_y : str
-        What a y of this loss holds, in words for an error.
-    least_outputs : int
-        Fewer outputs cannot be trained.
-    outputs_are_columns : bool
-        Whether there is an output for each column of y, and not for each label.
-
-    Examples
-    --------
-    >>> from sklearn_scratchnn.network.losses import LOSSES
-    >>> LOSSES["softmax_cross_entropy"].out_activation
-    'softmax'
-    """
-
-    name = ""
-    out_activation = ""
-    kind_of_y = ""
-    least_outputs = 1
-    outputs_are_columns = True
-
-    # What an output means ----------------------------------------------------------
-
-    @abstractmethod
-    def outputs_of(self, y):
-        """Return what the network has an output for: labels, or columns' numbers.
-
-        Parameters
-        ----------
-        y : ndarray of shape (n_samples,) or (n_samples, n_columns)
-
-        Returns
-        -------
-        ndarray of shape (K,)
-            Sorted.
-        """
-
-    @abstractmethod
-    def encode(self, y, outputs):
-        """Return y as codes, which `target_table` turns into targets.
-
-        Parameters
-        ----------
-        y : ndarray of shape (n_samples,) or (n_samples, n_columns)
-        outputs : ndarray of shape (K,)
-            From `outputs_of`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, K)
-            Those of y that are not among the outputs have any code.
-        """
-
-    @abstractmethod
-    def decode(self, codes, outputs):
-        """Return what `predict` returns for the codes of `decide`.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_samples,) or (n_samples, K)
-        outputs : ndarray of shape (K,)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,) or (n_samples, K)
-            As the y that was encoded.
-        """
-
-    @abstractmethod
-    def decide(self, z):
-        """Return the code that the logits of each row speak for.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-
-        Returns
-        -------
-        ndarray of shape (B,) or (B, K)
-            See `decode`.
-        """
-
-    @abstractmethod
-    def strata(self, codes):
-        """Return what a split of the rows is stratified by.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_samples,) or (n_samples, K)
-
-        Returns
-        -------
-        ndarray of int of shape (n_samples,) or None
-            The class of each row; None where a row is not of one class.
-        """
-
-    @abstractmethod
-    def target_table(self, n_outputs, label_smoothing):
-        """Return the target of each code.
-
-        Parameters
-        ----------
-        n_outputs : int
-        label_smoothing : float in [0, 1)
-
-        Returns
-        -------
-        ndarray of shape (n_codes, ...) or None
-            ``table[codes]`` are the targets Y, (B, K); None where the codes are.
-        """
-
-    @abstractmethod
-    def constant_loss(self, codes, weights, n_outputs, label_smoothing=0.0):
-        """Return the least mean loss of a prediction that is the same for every row.
-
-        Parameters
-        ----------
-        codes : ndarray of shape (n_samples,) or (n_samples, K)
-        weights : ndarray of shape (n_samples,) or None
-        n_outputs : int
-        label_smoothing : float, default=0.0
-
-        Returns
-        -------
-        float
-            What a trained network must come below.
-        """
-
-    # The loss and its derivative ---------------------------------------------------
-
-    @abstractmethod
-    def value_and_delta(self, z, Y, weight, delta, row):
-        """Return the weighted loss of a batch; write its derivative into ``delta``.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-            Logits; spent.
-        Y : ndarray of shape (B, K)
-            Targets.
-        weight : float or ndarray of shape (B, 1)
-            Positive.
-        delta : ndarray of shape (B, K)
-            Overwritten by dC/dz.
-        row : ndarray of shape (B, 1)
-            Overwritten by what the method has to keep of a row.
-
-        Returns
-        -------
-        float
-            ``sum_b weight_b C_b``.
-        """
-
-    @abstractmethod
-    def row_losses(self, z, Y):
-        """Return each row's loss.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-            Logits; spent.
-        Y : ndarray of shape (B, K)
-            Targets.
-
-        Returns
-        -------
-        ndarray of shape (B,)
-            In nats, as all losses.
-        """
-
-    @property
-    def has_curvature(self):
-        """Whether the class has `curvature_roots`; without, no Gauss-Newton."""
-        return type(self).curvature_roots is not Loss.curvature_roots
-
-    def curvature_roots(self, p):
-        """Yield S_1, S_2 .. with d2C/dz2 = sum_j S_j^T S_j in each row.
-
-        A loss whose second derivative depends on the targets too, or is not positive,
-        has none.
-
-        Parameters
-        ----------
-        p : ndarray of shape (B, K)
-            Probabilities.
-
-        Yields
-        ------
-        ndarray of shape (B, K)
-            The next S_j.
-        """
-        raise NotImplementedError
-
-    # The link ----------------------------------------------------------------------
-
-    @abstractmethod
-    def probabilities(self, z):
-        """Turn logits into probabilities, in place.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-
-        Returns
-        -------
-        ndarray of shape (B, K)
-            The same array; finite for every finite z.
-        """
-
-    @abstractmethod
-    def log_probabilities(self, z):
-        """Turn logits into log-probabilities, in place.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-
-        Returns
-        -------
-        ndarray of shape (B, K)
-            The same array; finite for every finite z.
-        """
-
-    def logits_of_mean(self, logits, weights):
-        """Return the logits whose probabilities are the mean of several networks'.
-
-        Parameters
-        ----------
-        logits : ndarray of shape (M, B, K)
-            A network's each; spent.
-        weights : ndarray of shape (M,)
-            Not negative, of sum 1.
-
-        Returns
-        -------
-        ndarray of shape (B, K)
-            A new array.
-        """
-        raise NotImplementedError
-
-    def decision(self, z):
-        """Return the logits as scikit-learn's ``decision_function`` has them.
-
-        Parameters
-        ----------
-        z : ndarray of shape (B, K)
-
-        Returns
-        -------
-        ndarray of shape (B, K) or (B,)
-            One number a row where one is enough.
-        """
-        return z
-
-    @abstractmethod
-    def output_seed(self, k, of):
-        """Return a function that turns logits into the derivative of output k in them.
-
-        Parameters
-        ----------
-        k : int
-        of : {"logit", "probability"}
-
-        Returns
-        -------
-        callable
-            Takes z, of shape (B, K), and changes it in place.
-        """
 
 
 def over_outputs(ufunc, z, out):
@@ -303,12 +26,6 @@ def over_outputs(ufunc, z, out):
     for column in columns[2:]:
         ufunc(reduced, column, out=reduced)
     return out
-
-
-def _log_of_mean(logarithms, weights):
-    """Return log sum_m w_m exp(l_m), of those of a positive weight."""
-    terms = [l + np.log(w, dtype=l.dtype) for l, w in zip(logarithms, weights) if w > 0]
-    return np.logaddexp.reduce(terms)
 
 
 def _entropy(p):
@@ -416,7 +133,7 @@ class SoftmaxCrossEntropy(Loss):
 
     def logits_of_mean(self, logits, weights):
         """Log p with p = sum_m w_m softmax(z_m)."""
-        return _log_of_mean([self.log_probabilities(z) for z in logits], weights)
+        return log_of_mean([self.log_probabilities(z) for z in logits], weights)
 
     def decision(self, z):
         """For two classes the log-odds of the second."""
@@ -531,7 +248,7 @@ class LogisticCrossEntropy(Loss):
         """Log p - log(1 - p) with p = sum_m w_m s(z_m), without 1 - p."""
         absent = [self.log_probabilities(-z) for z in logits]
         present = [self.log_probabilities(z) for z in logits]
-        return _log_of_mean(present, weights) - _log_of_mean(absent, weights)
+        return log_of_mean(present, weights) - log_of_mean(absent, weights)
 
     def output_seed(self, k, of):
         """Logit: e_k. Probability: p_k (1 - p_k) e_k."""
@@ -549,7 +266,17 @@ class LogisticCrossEntropy(Loss):
         return of_logit if of == "logit" else of_probability
 
 
-LOSSES = {loss.name: loss for loss in (SoftmaxCrossEntropy(), LogisticCrossEntropy())}
+LOSSES = {
+    loss.name: loss
+    for loss in (
+        SoftmaxCrossEntropy(),
+        LogisticCrossEntropy(),
+        SquaredError(),
+        PoissonLoss(),
+        HuberLoss(),
+        QuantileLoss(),
+    )
+}
 
 
 def loss_with_link(out_activation):

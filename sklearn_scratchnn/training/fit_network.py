@@ -25,6 +25,9 @@ class Settings:
         Whether each column gets a penalty of its own then.
     calibrate : bool, default=False
         Whether a temperature is chosen with it.
+    single_path : bool, default=False
+        Whether a path of alphas is walked once, at leisure, and ends where it gets
+        worse.
     dropout : float in [0, 1), default=0.0
     label_smoothing : float in [0, 1), default=0.0
     temperature : float, default=1.0
@@ -50,6 +53,7 @@ class Settings:
     alpha: float | None = 0.0
     adaptive: bool = False
     calibrate: bool = False
+    single_path: bool = False
     dropout: float = 0.0
     label_smoothing: float = 0.0
     temperature: float = 1.0

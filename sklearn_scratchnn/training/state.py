@@ -45,6 +45,8 @@ class TrainingState:
         For `partial_fit`: the penalty of one row, None where there was none.
     scaling : tuple, default=None
         For `partial_fit`: the arguments of the `Standardizer`.
+    target_scale : tuple, default=None
+        For `partial_fit`: the arguments of the `TargetScale`.
     attributes : tuple of str, default=()
         Those to be forgotten.
 
@@ -72,4 +74,5 @@ class TrainingState:
     choice: object = None
     alpha: float | None = None
     scaling: tuple | None = None
+    target_scale: tuple | None = None
     attributes: tuple = ()

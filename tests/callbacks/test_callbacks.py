@@ -12,14 +12,14 @@ import pytest
 from joblib import parallel_config
 from numpy.testing import assert_array_equal
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_regressor
 from sklearn.datasets import load_iris, make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import get_scorer, make_scorer, zero_one_loss
 from sklearn.model_selection import GridSearchCV
+from tasks import TASKS, every_task
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.callbacks import (
     Checkpoint,
     EarlyStopping,
@@ -202,18 +202,23 @@ def test_monitor_pickles_with_its_logs_and_goes_on(iris):
     "model, grid",
     [
         (LogisticRegression(max_iter=1000), {"C": [0.1, 1.0]}),
-        (
-            ScratchMLPClassifier((4,), solver="adam", max_iter=4, random_state=0),
-            {"alpha": [0.1, 1.0]},
-        ),
+        *[
+            (
+                task.network((4,), solver="adam", max_iter=4, random_state=0),
+                {"alpha": [0.1, 1.0]},
+            )
+            for task in TASKS
+        ],
     ],
-    ids=["LogisticRegression", "ScratchMLPClassifier"],
+    ids=["LogisticRegression", "ScratchMLPClassifier", "ScratchMLPRegressor"],
 )
 def test_monitor_gathers_logs_from_workers(iris, backend, model, grid):
     X, y, X_val, y_val = iris
-    logs = []
+    logs, scoring = [], "neg_log_loss"
+    if is_regressor(model):
+        scoring = "neg_mean_squared_error"
     for n_jobs in (1, 2):
-        monitor = ValidationMonitor(X_val, y_val, scoring="neg_log_loss")
+        monitor = ValidationMonitor(X_val, y_val, scoring=scoring)
         search = GridSearchCV(clone(model).set_callbacks(monitor), grid, cv=2)
         with parallel_config(backend, n_jobs=n_jobs):
             search.fit(X, y)
@@ -282,19 +287,21 @@ def test_stopping_weighs_the_rows(iris):
     assert all(sample_weight is weight for sample_weight in seen)
 
 
-@pytest.mark.parametrize("scoring", ["accuracy", "neg_log_loss"])
+@every_task
+@pytest.mark.parametrize("by_loss", [False, True])
 @pytest.mark.parametrize("solver", ["gd", "sgd"])
 def test_stopping_judges_a_finite_network_where_training_diverges(
-    moons, scoring, solver
+    moons, task, by_loss, solver
 ):
     """A step may leave the finite numbers a pass before the loss shows it."""
-    X, y, *_ = moons
+    X, y = moons[0], task.y(moons[1])
     given = {"learning_rate": "constant", "learning_rate_init": 1e60, "max_iter": 20}
-    model = ScratchMLPClassifier(6, solver=solver, random_state=0, **given)
+    model = task.network(6, solver=solver, random_state=0, **given)
+    scoring = task.loss_scorer if by_loss else task.score_scorer
     model.set_callbacks(EarlyStopping(X, y, scoring=scoring))
     with pytest.warns(ConvergenceWarning, match="non-finite"):
         model.fit(X, y)
-    assert np.isfinite(model.predict_proba(X)).all()
+    assert np.isfinite(task.answers(model, X)).all()
 
 
 def test_stopping_forgets_a_fit_that_failed(iris):

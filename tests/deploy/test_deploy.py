@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -10,16 +11,17 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import COUNTS, LABELS, NUMBERS, QUANTILES, ROBUST
 from test_snippets import find_snippets, run_snippet
 
-from sklearn_scratchnn import ScratchMLPClassifier, deploy
+from sklearn_scratchnn import deploy
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-def network(hidden=(6, 4), **params):
-    params = {"alpha": 0.03, "max_iter": 60, "random_state": 0} | params
-    return ScratchMLPClassifier(hidden, **params)
+def network(hidden=(6, 4), task=LABELS, **params):
+    given = {"alpha": 0.03, "max_iter": 60, "random_state": 0} | params
+    return task.network(hidden, **given)
 
 
 # skops
@@ -36,49 +38,91 @@ def test_trusted_types_are_this_packages_own():
     assert all(name.startswith("sklearn_scratchnn.") for name in names)
 
 
+EARLY = {"solver": "adam", "early_stopping": True}
+OF_BOTH = {
+    "plain": {},
+    "layers": {
+        "hidden_layer_sizes": (3, 4),
+        "activation": ("gelu", "tanh"),
+        "alpha": np.e,
+    },
+    "random_state": {"random_state": np.random.RandomState(0)},
+    "numpy": {"learning_rate_init": np.float64(0.01), "max_iter": np.int64(5)},
+    "bins": {"numeric_encoding": "piecewise", "n_bins": 4},
+}
+OF_LABELS = {
+    "validated": EARLY | {"scoring": "accuracy"},
+    "weighed": {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}, "random_state": None},
+    "balanced": {"class_weight": "balanced"},
+    "chosen": {"alpha": "auto", "adaptive_penalty": True, "calibrate": True},
+}
+OF_NUMBERS = {
+    "validated": EARLY | {"scoring": "r2"},
+    "chosen": {"alpha": "auto", "adaptive_penalty": True},
+}
+CASES = {
+    "counts": (COUNTS, {}),
+    "huber": (ROBUST, {"huber_threshold": np.float64(1.0)}),
+    "quantile": (QUANTILES, {"quantile": 0.9}),
+} | {
+    f"{task.name}-{name}": (task, params)
+    for task, own in ((LABELS, OF_LABELS), (NUMBERS, OF_NUMBERS))
+    for name, params in (OF_BOTH | own).items()
+}
+
+
 @pytest.mark.parametrize(
-    "params",
-    [
-        {},
-        {"solver": "adam", "early_stopping": True, "scoring": "accuracy"},
-        {"hidden_layer_sizes": (3, 4), "activation": ("gelu", "tanh"), "alpha": np.e},
-        {"class_weight": {0: 1.0, 1: 2.0, 2: 1.0}, "random_state": None},
-        {"class_weight": "balanced", "random_state": np.random.RandomState(0)},
-        {"learning_rate_init": np.float64(0.01), "max_iter": np.int64(5)},
-        {"numeric_encoding": "piecewise", "n_bins": 4},
-        {"alpha": "auto", "adaptive_penalty": True, "calibrate": True},
-    ],
-    ids=["plain", "validated", "layers", "weighed", "random_state", "numpy"]
-    + ["bins", "chosen"],
+    "task, params", CASES.values(), ids=CASES.keys(), indirect=["task"]
 )
-def test_skops_needs_no_other_trust(skops, iris, params):
+def test_skops_needs_no_other_trust(skops, iris, task, params):
     X, y = iris
-    model = network().set_params(**params).fit(X, y)
-    data = skops.dumps(model)
-    classifier = "sklearn_scratchnn.classifier.ScratchMLPClassifier"
-    assert skops.get_untrusted_types(data=data) == [classifier]
+    model = network(task=task).set_params(**params).fit(X, y)
+    data, cls = skops.dumps(model), type(model)
+    names = [f"{cls.__module__}.{cls.__name__}"]
+    assert skops.get_untrusted_types(data=data) == names
     loaded = skops.loads(data, trusted=deploy.SKOPS_TRUSTED_TYPES)
-    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+    assert_array_equal(task.answers(loaded, X), task.answers(model, X))
     assert loaded.get_params().keys() == model.get_params().keys()
     assert vars(loaded).keys() == vars(model).keys()
 
 
-def test_skops_of_a_pipeline_and_of_several_labels(skops, iris, tmp_path):
+def test_skops_of_an_ensemble(skops, iris, task):
     X, y = iris
-    model = make_pipeline(StandardScaler(), network()).fit(X, np.c_[y == 0, y > 1] * 1)
+    model = task.ensemble(network(task=task), random_state=0).fit(X, y)
+    loaded = skops.loads(skops.dumps(model), trusted=deploy.SKOPS_TRUSTED_TYPES)
+    assert_array_equal(task.answers(loaded, X), task.answers(model, X))
+    assert_array_equal(loaded.doubt(X), model.doubt(X))
+
+
+def test_skops_of_a_pipeline_and_of_several_columns_of_y(skops, iris, tmp_path, task):
+    X, y = iris
+    model = make_pipeline(StandardScaler(), network(task=task))
+    model.fit(X, np.c_[y == 0, y > 1] * 1)
     skops.dump(model, tmp_path / "model.skops")
     loaded = skops.load(tmp_path / "model.skops", trusted=deploy.SKOPS_TRUSTED_TYPES)
     assert_array_equal(loaded.predict(X), model.predict(X))
 
 
-def test_skops_of_an_incremental_model_goes_on(skops, iris):
+def by_skops(model):
+    io = pytest.importorskip("skops.io")
+    return io.loads(io.dumps(model), trusted=deploy.SKOPS_TRUSTED_TYPES)
+
+
+def by_pickle(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+@pytest.mark.parametrize("copied", [by_skops, by_pickle])
+def test_a_file_of_an_incremental_model_goes_on(iris, copied, task):
+    """In the units of y that its first rows had, which later rows have not."""
     X, y = iris
-    model = network(solver="adam", random_state=3)
-    model.partial_fit(X, y, classes=[0, 1, 2])
-    loaded = skops.loads(skops.dumps(model), trusted=deploy.SKOPS_TRUSTED_TYPES)
-    model.partial_fit(X, y)
-    loaded.partial_fit(X, y)
-    for W, expected in zip(loaded.coefs_, model.coefs_):
+    later = y if task is LABELS else 1000 + 7 * y
+    model = network(task=task, solver="adam", random_state=3)
+    model.partial_fit(X, y, **task.first(y))
+    again = copied(model)
+    for each in (model, again):
+        each.partial_fit(X, later)
+    for W, expected in zip(again.coefs_, model.coefs_):
         assert_array_equal(W, expected)
 
 

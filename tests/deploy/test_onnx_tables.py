@@ -4,11 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import is_regressor
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import COUNTS, LABELS, NUMBERS, of_numbers, tasks
 
-from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPEnsembleClassifier, deploy
+from sklearn_scratchnn import deploy
 
 pytest.importorskip("skl2onnx")
 pytest.importorskip("onnxruntime")
@@ -57,7 +59,10 @@ def registered():
 
 @pytest.fixture(scope="module")
 def table():
-    """Return a frame with gaps, rare and empty columns, and classes that need each."""
+    """Return a frame with gaps, rare and empty columns, and classes that need each.
+
+    A regressor takes these, 0, 1 and 2, for numbers.
+    """
     rng, n = np.random.RandomState(0), 300
     X = pd.DataFrame(
         {
@@ -94,20 +99,28 @@ def rows(table):
     return X
 
 
-def network(hidden=(6, 4), **params):
+def network(hidden=(6, 4), task=LABELS, **params):
     given = {"alpha": 0.01, "max_iter": 60, "random_state": 0} | params
-    return ScratchMLPClassifier(hidden, **given)
+    return task.network(hidden, **given)
 
 
-def ensemble(hidden=(6, 4), **params):
-    member = network(hidden, **params)
-    return ScratchMLPEnsembleClassifier(member, n_estimators=3, random_state=0)
+def ensemble(hidden=(6, 4), task=LABELS, **params):
+    member = network(hidden, task, **params)
+    return task.ensemble(member, n_estimators=3, random_state=0)
+
+
+one_or_many = pytest.mark.parametrize("make", [network, ensemble])
+each_link = tasks(LABELS, NUMBERS, COUNTS)
+
+
+def options_of(model):
+    return {} if is_regressor(model) else {"options": PLAIN}
 
 
 def convert(model, types, **given):
     """Return the graph with an input for each column."""
     inputs = [(name, kind([None, 1])) for name, kind in types.items()]
-    return to_onnx(model, initial_types=inputs, **({"options": PLAIN} | given))
+    return to_onnx(model, initial_types=inputs, **options_of(model) | given)
 
 
 def session_of(graph):
@@ -133,6 +146,13 @@ def nodes(graph, kind):
 
 
 def assert_same(got, model, X, tolerance=1e-5):
+    """Predicted numbers are compared in units of their spread."""
+    if is_regressor(model):
+        expected = model.predict(X).reshape(len(X), -1)
+        (numbers,), spread = got, np.ptp(expected, axis=0)
+        assert numbers.shape == expected.shape
+        assert_allclose(numbers / spread, expected / spread, rtol=0, atol=tolerance)
+        return
     labels, p = got
     assert_allclose(p, model.predict_proba(X), rtol=0, atol=tolerance)
     assert_array_equal(labels, model.predict(X))
@@ -144,18 +164,21 @@ def assert_agrees(model, X, types, **given):
 
 
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
-@pytest.mark.parametrize("make", [network, ensemble])
+@one_or_many
+@each_link
 @pytest.mark.parametrize("categorical_features", ["from_dtype", CATEGORIES])
-def test_onnx_of_a_table(table, rows, make, encoding, categorical_features):
+def test_onnx_of_a_table(table, rows, task, make, encoding, categorical_features):
     chosen = {"categorical_features": categorical_features}
-    model = make(numeric_encoding=encoding, **chosen).fit(*table)
+    model = make(task=task, numeric_encoding=encoding, **chosen).fit(*table)
     assert_agrees(model, rows, TYPES)
 
 
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
-def test_onnx_of_a_table_in_float64(table, rows, encoding):
+@one_or_many
+@each_link
+def test_onnx_of_a_table_in_float64(table, rows, task, make, encoding):
     chosen = {"categorical_features": CATEGORIES}
-    model = network(numeric_encoding=encoding, **chosen).fit(*table)
+    model = make(task=task, numeric_encoding=encoding, **chosen).fit(*table)
     types = {
         name: DoubleTensorType if kind is FloatTensorType else kind
         for name, kind in TYPES.items()
@@ -164,12 +187,14 @@ def test_onnx_of_a_table_in_float64(table, rows, encoding):
     assert_same(run(graph, rows, types), model, rows, tolerance=1e-12)
 
 
-def test_onnx_of_a_table_of_float32(table, rows):
+def test_onnx_of_a_table_of_float32(table, rows, task):
     """Members of either type, of which one reads in float64."""
     narrow = {"age": np.float32, "net income": np.float32, "notes": np.float32}
     rooms = {"rooms": np.int8, "grade": np.float32}
     X, y = table
-    model = ensemble(solver="adam", dtype="float32", categorical_features=CATEGORIES)
+    model = ensemble(
+        task=task, solver="adam", dtype="float32", categorical_features=CATEGORIES
+    )
     model.fit(X.astype(narrow | rooms), y)
     first, second, _ = model.estimators_
     assert first.coefs_[0].dtype == np.float32
@@ -178,38 +203,68 @@ def test_onnx_of_a_table_of_float32(table, rows):
 
 
 @pytest.mark.parametrize("hidden", [(), (5,)])
-def test_onnx_of_a_table_for_several_labels(table, rows, hidden):
+@one_or_many
+@each_link
+def test_onnx_of_a_table_for_several_columns_of_y(table, rows, task, make, hidden):
     X, y = table
-    model = network(hidden, categorical_features=CATEGORIES)
+    model = make(hidden, task, categorical_features=CATEGORIES)
     assert_agrees(model.fit(X, np.c_[y > 0, y > 1, y == 1]), rows, TYPES)
 
 
+@pytest.mark.parametrize("hidden", [(), (5,)])
+@one_or_many
+@of_numbers
+@pytest.mark.parametrize("far, dtype", [(0, np.float32), (1e9, np.float64)])
+def test_onnx_of_a_table_keeps_the_digits_of_y(
+    table, rows, task, make, hidden, far, dtype
+):
+    X, y = table
+    model = make(hidden, task, categorical_features=CATEGORIES).fit(X, y + far)
+    (numbers,) = run(convert(model, TYPES), rows, TYPES)
+    assert numbers.dtype == dtype
+    assert_same([numbers], model, rows)
+
+
+def test_onnx_of_a_table_is_in_float32_behind_a_column_far_from_0(table):
+    """The bias is then far from 0, and the outputs are not."""
+    X, _ = table
+    X = X[["city"]].assign(year=2000 + X["rooms"])
+    model = network((), COUNTS).fit(X, X["year"] - 2000)
+    assert abs(model.intercepts_[0][0]) > 500
+    types = {"city": StringTensorType, "year": FloatTensorType}
+    (numbers,) = run(convert(model, types), X, types)
+    assert numbers.dtype == np.float32
+    assert_same([numbers], model, X)
+
+
 @pytest.mark.parametrize("target_opset", [12, 15, {"": 17, "ai.onnx.ml": 2}])
-def test_onnx_of_a_table_of_older_operator_sets(table, rows, target_opset):
+@one_or_many
+@each_link
+def test_onnx_of_a_table_of_older_operator_sets(table, rows, task, make, target_opset):
     chosen = {"categorical_features": CATEGORIES}
-    model = network(numeric_encoding="piecewise", **chosen).fit(*table)
+    model = make(task=task, numeric_encoding="piecewise", **chosen).fit(*table)
     assert_agrees(model, rows, TYPES, target_opset=target_opset)
 
 
-def test_onnx_by_the_names_of_columns(table, rows):
-    model = network().fit(*table)
+def test_onnx_by_the_names_of_columns(table, rows, task):
+    model = network(task=task).fit(*table)
     types = {name: TYPES[name] for name in sorted(TYPES, reverse=True)}
     assert [*types] != [*TYPES]
     assert_agrees(model, rows, types)
 
 
-def test_onnx_by_the_order_of_columns(table, rows):
-    model = network().fit(*table)
+def test_onnx_by_the_order_of_columns(table, rows, task):
+    model = network(task=task).fit(*table)
     types = {f"input_{name}": kind for name, kind in TYPES.items()}
     got = run(convert(model, types), rows.add_prefix("input_"), types)
     assert_same(got, model, rows)
 
 
-def test_onnx_of_the_first_row_of_a_frame(table, rows):
+def test_onnx_of_the_first_row_of_a_frame(table, rows, task):
     """Whose types skl2onnx guesses: text, int, bool, and float64 for the rest."""
     X, y = table
-    model = network(categorical_features=CATEGORIES).fit(X, y)
-    graph = to_onnx(model, X[:1], options=PLAIN)
+    model = network(task=task, categorical_features=CATEGORIES).fit(X, y)
+    graph = to_onnx(model, X[:1], **options_of(model))
     types = {
         name: DoubleTensorType if kind is FloatTensorType else kind
         for name, kind in TYPES.items()
@@ -217,14 +272,15 @@ def test_onnx_of_the_first_row_of_a_frame(table, rows):
     assert_same(run(graph, rows, types), model, rows, tolerance=1e-12)
 
 
-def test_onnx_of_a_table_in_a_pipeline(table, rows):
-    model = make_pipeline(network()).fit(*table)
-    options = {"scratchmlpclassifier__zipmap": False}
-    assert_agrees(model, rows, TYPES, options=options)
+def test_onnx_of_a_table_in_a_pipeline(table, rows, task):
+    model, given = make_pipeline(network(task=task)).fit(*table), {}
+    if task is LABELS:
+        given["options"] = {"scratchmlpclassifier__zipmap": False}
+    assert_agrees(model, rows, TYPES, **given)
 
 
-def test_onnx_of_a_table_in_a_search(table, rows):
-    search = GridSearchCV(network(), {"alpha": [0.01, 0.1]}, cv=2)
+def test_onnx_of_a_table_in_a_search(table, rows, task):
+    search = GridSearchCV(network(task=task), {"alpha": [0.01, 0.1]}, cv=2)
     assert_agrees(search.fit(*table), rows, TYPES)
 
 
@@ -255,7 +311,7 @@ def probabilities(model, values, kind=StringTensorType):
     return p[:, 1], model.predict_proba(X)[:, 1]
 
 
-@pytest.mark.parametrize("make", [network, ensemble])
+@one_or_many
 def test_onnx_takes_unseen_texts_for_rare_ones(make):
     model = make((4,)).fit(*texts({"a": 40, "b": 40, "c": 4, "d": 3}))
     assert model.has_rare_.tolist() == [True]
@@ -388,17 +444,18 @@ def numbers(table):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
 @pytest.mark.parametrize("categorical_features", [None, [1, 3]])
-@pytest.mark.parametrize("make", [network, ensemble])
+@one_or_many
+@each_link
 def test_onnx_of_an_array_with_gaps(
-    numbers, make, categorical_features, encoding, dtype
+    numbers, task, make, categorical_features, encoding, dtype
 ):
     X, y = numbers
     chosen = {"categorical_features": categorical_features}
-    model = make(numeric_encoding=encoding, **chosen).fit(X, y)
+    model = make(task=task, numeric_encoding=encoding, **chosen).fit(X, y)
     rows = X.copy()
     rows[:9, 1], rows[5:20, 2], rows[10:15, 3] = 11, np.nan, 7.5
     given = rows.astype(dtype)
-    got = run_matrix(to_onnx(model, given[:1], options=PLAIN), given)
+    got = run_matrix(to_onnx(model, given[:1], **options_of(model)), given)
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     assert_same(got, model, rows, tolerance)
 
@@ -423,11 +480,11 @@ def test_onnx_of_texts_in_one_input(table):
     assert_same(run_matrix(graph, given), model, rows)
 
 
-def test_onnx_of_texts_alone(table):
+def test_onnx_of_texts_alone(table, task):
     X, y = table
     X = X[["city"]].assign(kind=np.where(X["garden"], "house", "flat"))
     types = dict.fromkeys(X, StringTensorType)
-    assert_agrees(network().fit(X, y), X, types)
+    assert_agrees(network(task=task).fit(X, y), X, types)
 
 
 # Models of numbers without gaps
@@ -446,14 +503,17 @@ def test_onnx_of_numbers_in_two_inputs(numbers):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("encoding", ["linear", "piecewise"])
-@pytest.mark.parametrize("make", [network, ensemble])
-def test_onnx_replaces_gaps_that_training_rows_had_not(numbers, make, encoding, dtype):
+@one_or_many
+@each_link
+def test_onnx_replaces_gaps_that_training_rows_had_not(
+    numbers, task, make, encoding, dtype
+):
     X, y = numbers
     X = np.nan_to_num(X[:, :3]).astype(dtype)
-    model = make(numeric_encoding=encoding).fit(X, y)
+    model = make(task=task, numeric_encoding=encoding).fit(X, y)
     rows = X.copy()
     rows[::3, 0], rows[::4, 2] = np.nan, np.nan
-    got = run_matrix(to_onnx(model, rows[:1], options=PLAIN), rows)
+    got = run_matrix(to_onnx(model, rows[:1], **options_of(model)), rows)
     assert_same(got, model, rows, 1e-5 if dtype == np.float32 else 1e-12)
 
 
@@ -467,11 +527,12 @@ def test_onnx_replaces_gaps_after_another_step(numbers):
     assert_same(run_matrix(to_onnx(model, X[:1], options=options), rows), model, rows)
 
 
-def test_onnx_of_a_model_that_knows_no_means(numbers):
+@pytest.mark.parametrize("hidden", [(), (6, 4)])
+def test_onnx_of_a_model_that_knows_no_means(numbers, hidden):
     """Of an older version: a gap stays one, as there."""
     X, y = numbers
     X = np.nan_to_num(X[:, :3]).astype(np.float32)
-    model = network().fit(X, y)
+    model = network(hidden).fit(X.astype(np.float64), y)
     model.column_means_ = None
     rows = X.copy()
     rows[0, 0] = np.nan
@@ -492,8 +553,8 @@ def test_onnx_of_many_categories_is_not_larger_than_their_weights():
     assert max(sizes) == 302 * 8
 
 
-def test_onnx_of_an_ensemble_reads_a_text_once(table):
-    model = ensemble().fit(*table)
+def test_onnx_of_an_ensemble_reads_a_text_once(table, task):
+    model = ensemble(task=task).fit(*table)
     graph = convert(model, TYPES)
     assert len(nodes(graph, "LabelEncoder")) == 1
     assert len(nodes(graph, "IsNaN")) == 1

@@ -9,32 +9,26 @@ import pytest
 import sklearn
 from sklearn.base import BaseEstimator, clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.model_selection import GridSearchCV
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import COUNTS, LABELS, tasks
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn.displays import notebook
-from sklearn_scratchnn.displays.notebook import (
-    NotebookMixin,
-    blocks,
-    caption,
-    curves,
-    unfolded,
-)
+from sklearn_scratchnn.displays.notebook import blocks, caption, curves, unfolded
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-HAS_MIXIN = issubclass(ScratchMLPClassifier, NotebookMixin)
-BASES = (ScratchMLPClassifier,) if HAS_MIXIN else (NotebookMixin, ScratchMLPClassifier)
 unfolds = pytest.mark.skipif(
     not hasattr(BaseEstimator, "_get_params_html"),
     reason="before scikit-learn 1.7 a box has a caption alone",
 )
 
 
-class Net(*BASES):
+class Net(ScratchMLPClassifier):
     """A network whose parameters are documented.
 
     Parameters
@@ -49,14 +43,24 @@ class Net(*BASES):
     _doc_link_module = __name__.split(".")[0]
 
 
+class NumberNet(ScratchMLPRegressor):
+    __doc__ = Net.__doc__
+    _doc_link_module = Net._doc_link_module
+
+
+def net_of(task, *args, **params):
+    """Return a network for labels or for numbers."""
+    return (Net if task is LABELS else NumberNet)(*args, **params)
+
+
 @pytest.fixture(scope="module")
 def iris():
     return load_iris(return_X_y=True)
 
 
 @pytest.fixture(scope="module")
-def fitted(iris):
-    net = Net((5, 3), activation=["relu", "tanh"], max_iter=6, random_state=0)
+def fitted(iris, task):
+    net = net_of(task, (5, 3), activation=["relu", "tanh"], max_iter=6, random_state=0)
     return net.fit(*iris)
 
 
@@ -79,40 +83,50 @@ def lines_of(svg):
 @pytest.mark.parametrize(
     ("params", "text"),
     [
-        ({}, "features → auto relu → classes"),
-        ({"hidden_layer_sizes": ()}, "features → classes"),
-        ({"hidden_layer_sizes": 1000}, "features → 1,000 relu → classes"),
+        ({}, "features → auto relu"),
+        ({"hidden_layer_sizes": ()}, "features"),
+        ({"hidden_layer_sizes": 1000}, "features → 1,000 relu"),
         (
             {"hidden_layer_sizes": (9, 4), "activation": ["gelu", "tanh"]},
-            "features → 9 gelu → 4 tanh → classes",
+            "features → 9 gelu → 4 tanh",
         ),
-        ({"hidden_layer_sizes": (8,) * 20}, "features → 20 × 8 relu → classes"),
+        ({"hidden_layer_sizes": (8,) * 20}, "features → 20 × 8 relu"),
     ],
 )
-def test_architecture_before_fit(params, text):
-    assert caption(Net(**params)) == text
-    assert text in html_of(Net(**params))
+def test_architecture_before_fit(task, params, text):
+    """It ends with what is predicted."""
+    text += " → classes" if task is LABELS else " → numbers"
+    assert caption(net_of(task, **params)) == text
+    assert text in html_of(net_of(task, **params))
 
 
-def test_architecture_parameters_and_loss_after_fit(fitted):
+def test_architecture_parameters_and_loss_after_fit(fitted, task):
     loss = fitted.history_["loss"]
     text = caption(fitted)
-    assert text.startswith("4 → 5 relu → 3 tanh → 3 softmax · 55 parameters · loss █")
+    output = "3 softmax · 55" if task is LABELS else "1 identity · 47"
+    assert text.startswith(f"4 → 5 relu → 3 tanh → {output} parameters · loss █")
     assert text.endswith(f"{blocks(loss)} {loss[-1]:.3g}")
     assert text in html_of(fitted)
 
 
-def test_the_fitted_network_is_shown_not_the_changed_parameters(fitted):
+def test_the_fitted_network_is_shown_not_the_changed_parameters(fitted, task):
     changed = pickle.loads(pickle.dumps(fitted))
     changed.set_params(hidden_layer_sizes=(70,), activation="elu")
     assert caption(changed) == caption(fitted)
-    assert caption(clone(changed)) == "features → 70 elu → classes"
+    predicted = "classes" if task is LABELS else "numbers"
+    assert caption(clone(changed)) == f"features → 70 elu → {predicted}"
 
 
-def test_several_labels_a_row():
+def test_several_columns_of_y(task):
     X, Y = make_multilabel_classification(60, 4, n_classes=2, random_state=0)
-    net = Net((3,), max_iter=2, random_state=0).fit(X, Y)
-    assert "4 → 3 relu → 2 logistic · 23 parameters" in caption(net)
+    net = net_of(task, (3,), max_iter=2, random_state=0).fit(X, Y)
+    link = "logistic" if task is LABELS else "identity"
+    assert f"4 → 3 relu → 2 {link} · 23 parameters" in caption(net)
+
+
+def test_the_link_of_counts(iris):
+    net = NumberNet((3,), loss="poisson", max_iter=2, random_state=0).fit(*iris)
+    assert "4 → 3 relu → 1 exp · 19 parameters" in caption(net)
 
 
 def test_block_characters():
@@ -125,7 +139,7 @@ def test_block_characters():
 # The unfolded box
 
 
-def test_table_of_layers(fitted):
+def test_table_of_layers(fitted, task):
     rows = [
         ["".join(cell.itertext()) for cell in row]
         for row in ElementTree.fromstring(unfolded(fitted)).iter("tr")
@@ -135,8 +149,11 @@ def test_table_of_layers(fitted):
         ["input", "4", "", ""],
         ["hidden", "5", "relu", "25"],
         ["hidden", "3", "tanh", "18"],
-        ["output", "3", "softmax", "12"],
-        ["all", "", "", "55"],
+        *(
+            [["output", "3", "softmax", "12"], ["all", "", "", "55"]]
+            if task is LABELS
+            else [["output", "1", "identity", "4"], ["all", "", "", "47"]]
+        ),
     ]
     rows = [
         ["".join(cell.itertext()) for cell in row]
@@ -189,24 +206,39 @@ def test_the_box_holds_network_then_parameters(fitted):
 
 
 @unfolds
-@pytest.mark.parametrize("wrap", ["pipeline", "search", "both", "calibrated"])
-def test_inside_pipelines_and_searches(iris, wrap):
-    net = Net((5,), max_iter=3, random_state=0)
-    pipeline = make_pipeline(StandardScaler(), net)
+@pytest.mark.parametrize("wrap", ["pipeline", "search", "both"])
+def test_inside_pipelines_and_searches(iris, task, wrap):
+    net = net_of(task, (5,), max_iter=3, random_state=0)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("net", net)])
     estimator = {
         "pipeline": pipeline,
         "search": GridSearchCV(net, {"alpha": [1.0, 2.0]}, cv=2),
         "both": GridSearchCV(pipeline, {"net__alpha": [1.0, 2.0]}, cv=2),
-        "calibrated": CalibratedClassifierCV(net, cv=2),
     }[wrap]
+    before, after = {
+        True: ("classes", "3 softmax · 43"),
+        False: ("numbers", "1 identity · 31"),
+    }[task is LABELS]
     html = html_of(estimator)
+    assert f"features → 5 relu → {before}" in html
+    assert "scratchnn-network" in html
+    html = html_of(estimator.fit(*iris))
+    assert f"4 → 5 relu → {after} parameters · loss █" in html
+    assert html.count("<polyline") == 1
+
+
+@unfolds
+def test_inside_a_calibrated_classifier():
+    html = html_of(CalibratedClassifierCV(Net((5,)), cv=2))
     assert "features → 5 relu → classes" in html
     assert "scratchnn-network" in html
-    if wrap == "calibrated":
-        return
-    html = html_of(estimator.fit(*iris))
-    assert "4 → 5 relu → 3 softmax · 43 parameters · loss █" in html
-    assert html.count("<polyline") == 1
+
+
+@unfolds
+def test_inside_an_estimator_that_transforms_y():
+    html = html_of(TransformedTargetRegressor(NumberNet((5,)), func=np.log))
+    assert "features → 5 relu → numbers" in html
+    assert "scratchnn-network" in html
 
 
 def test_captions_need_no_newer_scikit_learn(iris):
@@ -214,6 +246,18 @@ def test_captions_need_no_newer_scikit_learn(iris):
     search = GridSearchCV(make_pipeline(StandardScaler(), net), {"net__alpha": [1, 2]})
     assert "features → 5 relu → classes" in html_of(search)
     assert "4 → 5 relu → 3 softmax" in html_of(search.fit(*iris))
+
+
+@tasks(LABELS, COUNTS)
+def test_the_members_of_an_ensemble_stand_side_by_side(iris, task):
+    model = task.ensemble(task.network((5,), max_iter=3), n_estimators=3)
+    html = html_of(model)
+    assert type(model).__name__ in html
+    assert "member" not in html
+    html = html_of(model.fit(*iris))
+    assert [f"member {i}" in html for i in range(4)] == [True, True, True, False]
+    output = "3 softmax" if task is LABELS else "1 exp"
+    assert len(re.findall(rf"\d+ → 5 relu → {output} · \d+ parameters", html)) == 3
 
 
 # Links and tooltips
@@ -271,10 +315,11 @@ def test_parameter_tooltips(monkeypatch, address):
     "doc_link" not in getattr(BaseEstimator, "_get_params_html", str).__doc__,
     reason="scikit-learn's tooltips came with 1.8",
 )
-def test_every_parameter_of_the_classifier_is_explained():
-    html = html_of(ScratchMLPClassifier())
+def test_every_parameter_is_explained(task):
+    model = task.network()
+    html = html_of(model)
     tooltips = re.findall(r'"param-doc-description"[^>]*>\s*(\w+): .*?<br><br>\S', html)
-    assert set(tooltips) == ScratchMLPClassifier().get_params().keys()
+    assert set(tooltips) == model.get_params().keys()
 
 
 # The plain representation

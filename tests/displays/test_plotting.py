@@ -14,14 +14,18 @@ from sklearn.datasets import (
     make_multilabel_classification,
 )
 from sklearn.exceptions import NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.inspection import PartialDependenceDisplay
+from sklearn.metrics import PredictionErrorDisplay
+from sklearn.model_selection import GridSearchCV, LearningCurveDisplay, cross_val_score
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import COUNTS, LABELS, NUMBERS, TASKS, tasks
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.plotting import (
+    FeatureImportanceDisplay,
     NetworkDisplay,
     ReliabilityDisplay,
     TrainingCurveDisplay,
@@ -41,13 +45,14 @@ def _close_figures():
 
 
 @pytest.fixture(scope="module")
-def moons():
-    return make_moons(120, noise=0.2, random_state=0)
+def moons(task):
+    X, y = make_moons(120, noise=0.2, random_state=0)
+    return X, task.y(y)
 
 
 @pytest.fixture(scope="module")
-def validated(moons):
-    return ScratchMLPClassifier(
+def validated(moons, task):
+    return task.network(
         (5,), solver="adam", max_iter=8, early_stopping=True, random_state=0
     ).fit(*moons)
 
@@ -79,10 +84,22 @@ def draw_network(estimator, X, y, **options):
     return NetworkDisplay.from_estimator(estimator, **options)
 
 
-DRAWN = [draw_training, draw_network, ReliabilityDisplay.from_estimator]
+def draw_importances(estimator, X, y, **options):
+    return FeatureImportanceDisplay.from_estimator(estimator, **options)
 
 
-@pytest.mark.parametrize("draw", DRAWN)
+OF_ANY = [draw_training, draw_network, draw_importances]
+DRAWN = [(task, draw) for task in TASKS for draw in OF_ANY]
+DRAWN.append((LABELS, ReliabilityDisplay.from_estimator))
+every_display = pytest.mark.parametrize(
+    "task, draw",
+    DRAWN,
+    ids=[f"{task.name}-{draw.__name__}" for task, draw in DRAWN],
+    indirect=["task"],
+)
+
+
+@every_display
 def test_draws_on_given_axes_or_its_own(draw, validated, moons):
     display = draw(validated, *moons)
     assert display.figure_ is display.ax_.figure
@@ -92,21 +109,21 @@ def test_draws_on_given_axes_or_its_own(draw, validated, moons):
     assert display.plot(again) is display
     assert display.ax_ is again
     assert display.figure_ is again.figure
-    assert len(again.lines) + len(again.collections) > 0
+    assert len(again.lines) + len(again.collections) + len(again.patches) > 0
 
 
-@pytest.mark.parametrize("draw", DRAWN)
-def test_unfitted_estimators_are_refused(draw, moons):
+@every_display
+def test_unfitted_estimators_are_refused(draw, moons, task):
     for estimator in (
-        ScratchMLPClassifier(),
-        make_pipeline(StandardScaler(), ScratchMLPClassifier()),
-        GridSearchCV(ScratchMLPClassifier(), {"alpha": [1.0]}),
+        task.network(),
+        make_pipeline(StandardScaler(), task.network()),
+        GridSearchCV(task.network(), {"alpha": [1.0]}),
     ):
         with pytest.raises(NotFittedError):
             draw(estimator, *moons)
 
 
-@pytest.mark.parametrize("draw", DRAWN)
+@every_display
 def test_missing_matplotlib_is_named(draw, validated, moons, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match="pip install matplotlib"):
@@ -264,36 +281,65 @@ def test_predictions_that_do_not_fit(y_true, y_prob, options, message):
         ReliabilityDisplay.from_predictions(y_true, y_prob, **options)
 
 
+@pytest.mark.parametrize("wrap", ["network", "ensemble", "pipeline", "search"])
+def test_a_regressor_has_no_probabilities_to_draw(wrap):
+    X, y = make_moons(20, random_state=0)
+    network = NUMBERS.network((2,), max_iter=2, random_state=0)
+    model = {
+        "network": network,
+        "ensemble": NUMBERS.ensemble(network),
+        "pipeline": make_pipeline(StandardScaler(), network),
+        "search": GridSearchCV(network, {"alpha": [1.0]}, cv=2),
+    }[wrap].fit(X, y)
+    with pytest.raises(ValueError, match=f"{type(model).__name__} has no predict_pro"):
+        ReliabilityDisplay.from_estimator(model, X, y)
+
+
 # NetworkDisplay
 
 
 @pytest.fixture(scope="module")
-def iris():
+def iris(task):
+    """Three outputs: a class each, or a number that is 1 for it."""
     data = load_iris(as_frame=True)
-    names = data.target_names[data.target]
-    model = ScratchMLPClassifier((5, 3), activation=["relu", "tanh"], random_state=0)
-    return model.fit(data.data, names), data.data
+    y = data.target_names[data.target] if task is LABELS else np.eye(3)[data.target]
+    model = task.network((5, 3), activation=["relu", "tanh"], random_state=0)
+    return model.fit(data.data, y), data.data
 
 
 @pytest.fixture(scope="module")
-def digits():
+def digits(task):
     X, y = load_digits(n_class=4, return_X_y=True)
     X, y = X[:200], y[:200]
-    return ScratchMLPClassifier((20,), max_iter=10, random_state=0).fit(X, y), X, y
+    return task.network((20,), max_iter=10, random_state=0).fit(X, y), X, y
 
 
-def test_a_diagram_of_circles_and_lines(iris):
+def test_a_diagram_of_circles_and_lines(iris, task):
     model, _ = iris
     display = NetworkDisplay.from_estimator(model)
     assert display.kind == "diagram"
     assert [len(units.get_offsets()) for units in display.units_] == [4, 5, 3, 3]
-    for W, lines in zip(model.coefs_, display.lines_):
-        relative = W.ravel() / np.abs(W).max()
+    for l, (W, lines) in enumerate(zip(model.coefs_, display.lines_)):
+        by_output = l == 2 and task is NUMBERS
+        relative = (W / np.abs(W).max(axis=0 if by_output else None)).ravel()
         order = np.abs(relative).argsort()
         assert_allclose(lines.get_array(), relative[order])
         assert np.all(np.diff(lines.get_linewidth()) >= 0)
         assert lines.get_clim() == (-1, 1)
-    assert display.colorbar_ is not None
+    label = "weight / largest of its layer"
+    assert (display.colorbar_.ax.get_ylabel() == label) == (task is LABELS)
+
+
+def test_the_units_of_a_number_do_not_hide_its_weights():
+    X, y = load_iris(return_X_y=True)
+    model = NUMBERS.network((3,), alpha=1.0, max_iter=20, random_state=0)
+    model.fit(X, np.column_stack([y, 1e6 * X[:, 0], np.ones(len(X))]))
+    display = NetworkDisplay.from_estimator(model)
+    assert display.colorbar_.ax.get_ylabel().endswith("largest of its layer or number")
+    last = display.lines_[-1]
+    ends = np.array(last.get_segments())[:, 1, 1]
+    largest = [abs(last.get_array()[ends == end]).max() for end in (1, 0, -1)]
+    assert_allclose(largest, [1, 1, 0])
 
 
 def test_each_line_joins_its_units(iris):
@@ -307,11 +353,14 @@ def test_each_line_joins_its_units(iris):
     assert_allclose(last, [below[strongest[0]], above[strongest[1]]])
 
 
-def test_names_in_a_diagram(iris):
+def test_names_in_a_diagram(iris, task):
     model, X = iris
+    link, outputs = "identity", ["y0", "y1", "y2"]
+    if task is LABELS:
+        link, outputs = "softmax", ["setosa", "versicolor", "virginica"]
     shown = texts(NetworkDisplay.from_estimator(model).ax_.texts)
-    assert shown[:4] == ["input", "relu", "tanh", "softmax"]
-    assert shown[4:] == [*X.columns, "setosa", "versicolor", "virginica"]
+    assert shown[:4] == ["input", "relu", "tanh", link]
+    assert shown[4:] == [*X.columns, *outputs]
     named = NetworkDisplay.from_estimator(
         model, feature_names="abcd", class_names=["s", "v", "w"]
     )
@@ -352,13 +401,26 @@ def test_images_of_the_most_influential_units(digits):
     assert mosaic.mask[:, 8].all()
 
 
-def test_images_of_classes_without_hidden_layers(digits):
+def test_images_of_outputs_without_hidden_layers(digits, task):
     _, X, y = digits
-    model = ScratchMLPClassifier((), random_state=0).fit(X, y)
+    model = task.network((), alpha=1.0, random_state=0).fit(X, y)
     display = NetworkDisplay.from_estimator(model, image_shape=(8, 8))
-    assert texts(display.ax_.texts) == ["0", "1", "2", "3"]
+    names = ["0", "1", "2", "3"] if task is LABELS else ["y"]
+    assert texts(display.ax_.texts) == names
     first = display.image_.get_array()[:8, :8]
     assert_array_equal(first, model.coefs_[0][:, 0].reshape(8, 8))
+
+
+@tasks(LABELS, NUMBERS, COUNTS)
+def test_a_matrix_names_outputs_without_hidden_layers(task):
+    X, y = load_iris(return_X_y=True)
+    model = task.network((), alpha=1.0, random_state=0).fit(X, y)
+    ax = NetworkDisplay.from_estimator(model, kind="matrix").ax_
+    label, names = "Output", ["y"]
+    if task is LABELS:
+        label, names = "Class", ["0", "1", "2"]
+    assert ax.get_xlabel() == label
+    assert texts(ax.get_xticklabels()) == names
 
 
 def test_what_is_drawn_unless_told(iris, digits):
@@ -371,10 +433,16 @@ def test_what_is_drawn_unless_told(iris, digits):
     assert kind(digits[0], kind="diagram") == "diagram"
 
 
-def test_scikit_learns_network_has_one_output_for_two_classes(moons):
-    model = MLPClassifier((3,), max_iter=3, random_state=0).fit(*moons)
+def test_scikit_learns_network_has_one_output_for_two_classes():
+    X, y = make_moons(120, noise=0.2, random_state=0)
+    model = MLPClassifier((3,), max_iter=3, random_state=0).fit(X, y)
     shown = texts(NetworkDisplay.from_estimator(model).ax_.texts)
     assert shown == ["input", "relu", "logistic", "x0", "x1", "1"]
+    model = MLPRegressor(hidden_layer_sizes=(3,), max_iter=3, random_state=0).fit(X, y)
+    display = NetworkDisplay.from_estimator(model)
+    shown = texts(display.ax_.texts)
+    assert shown == ["input", "relu", "identity", "x0", "x1", "y"]
+    assert display.colorbar_.ax.get_ylabel() == "weight / largest of its layer"
 
 
 @pytest.mark.parametrize(
@@ -396,3 +464,70 @@ def test_scikit_learns_network_has_one_output_for_two_classes(moons):
 def test_what_does_not_fit_the_network(iris, options, message):
     with pytest.raises(ValueError, match=message):
         NetworkDisplay.from_estimator(iris[0], **options)
+
+
+# FeatureImportanceDisplay, and the displays of scikit-learn
+
+
+def test_importances_are_bars_the_largest_on_top(iris):
+    model, X = iris
+    display = FeatureImportanceDisplay.from_estimator(model)
+    widths = [bar.get_width() for bar in display.bars_]
+    assert_array_equal(widths, np.sort(model.feature_importances_))
+    names = X.columns[np.argsort(model.feature_importances_)]
+    assert texts(display.ax_.get_yticklabels()) == list(names)
+
+
+@pytest.fixture(scope="module", params=["network", "ensemble"])
+def regressor(request):
+    X, y = load_iris(return_X_y=True)
+    X, y = X[:, :3], X[:, 3] ** 2
+    given = {"alpha": 0.1, "random_state": 0, "max_iter": 40}
+    model = NUMBERS.network((5,), activation="tanh", **given)
+    if request.param == "ensemble":
+        model = NUMBERS.ensemble(model, random_state=0)
+    return model.fit(X, y), X, y
+
+
+def test_partial_dependence(regressor):
+    """The mean prediction where all rows have one value of a column."""
+    model, X, _ = regressor
+    display = PartialDependenceDisplay.from_estimator(
+        model, X, [2], grid_resolution=5, percentiles=(0, 1)
+    )
+    grid, curve = display.lines_[0, 0].get_data()
+    assert_allclose(grid, np.linspace(X[:, 2].min(), X[:, 2].max(), 5))
+    for value, height in zip(grid, curve, strict=True):
+        moved = X.copy()
+        moved[:, 2] = value
+        assert height == pytest.approx(model.predict(moved).mean())
+    assert np.ptp(curve) > 1
+
+
+def test_prediction_errors(regressor):
+    model, X, y = regressor
+    display = PredictionErrorDisplay.from_estimator(
+        model, X, y, kind="actual_vs_predicted", subsample=None
+    )
+    assert_allclose(
+        display.scatter_.get_offsets(), np.column_stack([model.predict(X), y])
+    )
+
+
+def test_learning_curve(regressor):
+    model, X, y = regressor
+    score = {"scoring": "neg_root_mean_squared_error", "cv": 3}
+    display = LearningCurveDisplay.from_estimator(
+        model,
+        X,
+        y,
+        train_sizes=[0.2, 1.0],
+        score_type="test",
+        negate_score=True,
+        **score,
+    )
+    (line,) = display.lines_
+    assert_array_equal(line.get_xdata(), [20, 100])
+    assert line.get_ydata()[1] == pytest.approx(
+        -cross_val_score(model, X, y, **score).mean()
+    )

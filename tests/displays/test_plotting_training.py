@@ -6,11 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import make_moons
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import make_pipeline
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import LABELS, every_task, of_labels
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.plotting import TrainingCurveDisplay
 
 matplotlib = pytest.importorskip("matplotlib")
@@ -27,13 +27,14 @@ def _close_figures():
 
 
 @pytest.fixture(scope="module")
-def moons():
-    return make_moons(120, noise=0.2, random_state=0)
+def moons(task):
+    X, y = make_moons(120, noise=0.2, random_state=0)
+    return X, task.y(y)
 
 
 @pytest.fixture(scope="module")
-def validated(moons):
-    return ScratchMLPClassifier(
+def validated(moons, task):
+    return task.network(
         (5,), solver="adam", max_iter=8, early_stopping=True, random_state=0
     ).fit(*moons)
 
@@ -60,6 +61,7 @@ def band_of(collection, x):
 # Histories
 
 
+@every_task
 def test_training_and_validation_loss(validated):
     display = TrainingCurveDisplay.from_estimator(validated)
     training, validation = display.lines_
@@ -74,8 +76,8 @@ def test_training_and_validation_loss(validated):
     assert display.fill_between_ == []
 
 
-def test_one_curve_needs_no_legend(moons):
-    model = ScratchMLPClassifier((3,), random_state=0).fit(*moons)
+def test_one_curve_needs_no_legend(moons, task):
+    model = task.network((3,), random_state=0).fit(*moons)
     display = TrainingCurveDisplay.from_estimator(model, log_scale=True)
     assert len(display.lines_) == 1
     assert display.ax_.get_legend() is None
@@ -95,9 +97,9 @@ def test_every_column_over_epochs_and_seconds(validated, column, x):
     assert display.ax_.get_xlabel() == x.capitalize()
 
 
-def test_several_estimators_share_axes_under_their_names(validated, moons):
+def test_several_estimators_share_axes_under_their_names(validated, moons, task):
     ax = plt.subplots()[1]
-    other = ScratchMLPClassifier((3,), random_state=0).fit(*moons)
+    other = task.network((3,), random_state=0).fit(*moons)
     TrainingCurveDisplay.from_estimator(validated, ax=ax, name="adam")
     TrainingCurveDisplay.from_estimator(
         other, ax=ax, name="default", line_kw={"linewidth": 5}
@@ -107,16 +109,27 @@ def test_several_estimators_share_axes_under_their_names(validated, moons):
     assert ax.lines[-1].get_linewidth() == 5
 
 
-def test_networks_inside_searches_and_pipelines(moons):
-    network = ScratchMLPClassifier((3,), max_iter=5, random_state=0)
-    pipeline = make_pipeline(StandardScaler(), network)
-    search = GridSearchCV(pipeline, {"scratchmlpclassifier__alpha": [0.1, 1.0]}, cv=2)
+def test_networks_inside_searches_and_pipelines(moons, task):
+    network = task.network((3,), max_iter=5, random_state=0)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("network", network)])
+    search = GridSearchCV(pipeline, {"network__alpha": [0.1, 1.0]}, cv=2)
     (line,) = TrainingCurveDisplay.from_estimator(search.fit(*moons)).lines_
     assert_array_equal(line.get_ydata(), search.best_estimator_[-1].history_["loss"])
 
 
-def test_history_of_scikit_learns_network(moons):
-    model = MLPClassifier((3,), max_iter=6, early_stopping=True, random_state=0)
+def test_each_member_of_an_ensemble_has_its_curve(moons, task):
+    member = task.network((3,), alpha=1.0, max_iter=5, random_state=0)
+    model = task.ensemble(member, random_state=0).fit(*moons)
+    display = TrainingCurveDisplay.from_estimator(model)
+    assert legend_of(display.ax_) == ["member 0", "member 1"]
+    for line, network in zip(display.lines_, model.estimators_, strict=True):
+        assert_array_equal(line.get_ydata(), network.history_["loss"])
+
+
+def test_history_of_scikit_learns_network(moons, task):
+    theirs = MLPClassifier if task is LABELS else MLPRegressor
+    given = {"hidden_layer_sizes": (3,), "max_iter": 6, "early_stopping": True}
+    model = theirs(**given, random_state=0)
     model.fit(*moons)
     (line,) = TrainingCurveDisplay.from_estimator(model).lines_
     assert_array_equal(line.get_xdata(), np.arange(1, 7))
@@ -197,12 +210,11 @@ def test_negated_values_and_their_label():
     assert display.ax_.get_ylabel() == "Neg log loss"
 
 
-def test_histories_of_no_pass_are_drawn_beside_others():
-    none = ScratchMLPClassifier((), alpha=1.0, tol=1e9).fit([[0.0], [1.0]], [0, 1])
+def test_histories_of_no_pass_are_drawn_beside_others(task):
+    none = task.network((), alpha=1.0, tol=1e9).fit([[0.0], [1.0]], [0, 1])
     assert none.n_iter_ == 0
     for logs in (none.history_, [none.history_, history(2, 1)]):
         TrainingCurveDisplay.from_logs(logs)
-
 
 
 @pytest.mark.parametrize(
@@ -224,6 +236,7 @@ def test_logs_that_cannot_be_drawn(logs, options, error, message):
         TrainingCurveDisplay.from_logs(logs, **options)
 
 
+@of_labels
 def test_an_estimator_without_history(moons):
     with pytest.raises(ValueError, match="LogisticRegression keeps no history"):
         TrainingCurveDisplay.from_estimator(LogisticRegression().fit(*moons))
@@ -233,51 +246,54 @@ def test_an_estimator_without_history(moons):
 
 
 @pytest.fixture(scope="module")
-def searched(moons):
+def searched(moons, task):
     """A search over three candidates in two folds, and its two monitors' logs."""
     callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
     from sklearn_scratchnn.callbacks import ValidationMonitor
 
     X, y = moons
-    training = callback.ScoringMonitor(scoring=["neg_log_loss", "accuracy"])
-    validation = ValidationMonitor(X[80:], y[80:], scoring="neg_log_loss")
-    network = ScratchMLPClassifier((3,), solver="adam", max_iter=4, random_state=0)
+    both = [task.loss_scorer, task.score_scorer]
+    training = callback.ScoringMonitor(scoring=both)
+    validation = ValidationMonitor(X[80:], y[80:], scoring=task.loss_scorer)
+    network = task.network((3,), solver="adam", max_iter=4, random_state=0)
     network.set_callbacks(training, validation)
     search = GridSearchCV(network, {"alpha": [0.1, 1.0, 10.0]}, cv=2)
     search.fit(X[:80], y[:80])
     return search, training.get_logs(), validation.get_logs()
 
 
-def scores(log, task, name):
-    rows = [row for row in log.data if row["parent_task_id_path"] == (0, 0, task)]
+def scores(log, run, name):
+    rows = [row for row in log.data if row["parent_task_id_path"] == (0, 0, run)]
     return np.array([row[name] for row in rows])
 
 
-def test_candidates_and_folds_of_a_search(searched):
+def test_candidates_and_folds_of_a_search(searched, task):
     search, log, _ = searched
     display = TrainingCurveDisplay.from_logs(log, search=search)
     assert legend_of(display.ax_) == ["alpha=0.1", "alpha=1", "alpha=10"]
-    assert display.ax_.get_ylabel() == "Neg log loss"
+    name = task.loss_scorer.replace("_", " ").capitalize()
+    assert display.ax_.get_ylabel() == name
     assert len(display.fill_between_) == 3
     for candidate, line in enumerate(display.lines_):
-        folds = [scores(log, 2 * candidate + fold, "neg_log_loss") for fold in (0, 1)]
+        runs = [2 * candidate, 2 * candidate + 1]
+        folds = [scores(log, run, task.loss_scorer) for run in runs]
         assert len(folds[0]) == 4
         assert_array_equal(line.get_xdata(), [1, 2, 3, 4])
         assert_allclose(line.get_ydata(), np.mean(folds, axis=0))
 
 
-def test_all_fits_of_a_search_and_its_refit(searched):
-    _, log, _ = searched
-    display = TrainingCurveDisplay.from_logs(log, column="accuracy")
+def test_all_fits_of_a_search_and_its_refit(searched, task):
+    (_, log, _), score = searched, task.score_scorer
+    display = TrainingCurveDisplay.from_logs(log, column=score)
     lines = {line.get_label(): line.get_ydata() for line in display.lines_}
-    every = [scores(log, task, "accuracy") for task in range(6)]
+    every = [scores(log, run, score) for run in range(6)]
     assert_allclose(lines.pop("mean of 6 fits"), np.mean(every, axis=0))
     refit = [row for row in log.data if row["parent_task_id_path"] == (0, 1)]
-    assert_array_equal(lines.pop("one fit"), [row["accuracy"] for row in refit])
+    assert_array_equal(lines.pop("one fit"), [row[score] for row in refit])
     assert not lines
 
 
-def test_logs_of_training_and_validation_rows(searched):
+def test_logs_of_training_and_validation_rows(searched, task):
     search, *logs = searched
     display = TrainingCurveDisplay.from_logs(
         dict(zip(("training", "validation"), logs)), search=search
@@ -287,22 +303,23 @@ def test_logs_of_training_and_validation_rows(searched):
     training, validation = lines["alpha=1, training"], lines["alpha=1, validation"]
     assert training.get_color() == validation.get_color()
     assert (training.get_linestyle(), validation.get_linestyle()) == ("-", "--")
-    folds = [scores(logs[1], task, "neg_log_loss") for task in (2, 3)]
+    folds = [scores(logs[1], run, task.loss_scorer) for run in (2, 3)]
     assert_allclose(validation.get_ydata(), np.mean(folds, axis=0))
 
 
-def test_a_network_inside_a_pipeline_inside_a_search(moons):
+def test_a_network_inside_a_pipeline_inside_a_search(moons, task):
     callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
-    monitor = callback.ScoringMonitor(scoring="accuracy")
-    network = ScratchMLPClassifier((3,), max_iter=3, random_state=0)
-    pipeline = make_pipeline(StandardScaler(), network.set_callbacks(monitor))
-    search = GridSearchCV(pipeline, {"scratchmlpclassifier__alpha": [0.1, 1.0]}, cv=2)
+    monitor = callback.ScoringMonitor(scoring=task.score_scorer)
+    network = task.network((3,), max_iter=3, random_state=0).set_callbacks(monitor)
+    pipeline = Pipeline([("scaler", StandardScaler()), ("network", network)])
+    search = GridSearchCV(pipeline, {"network__alpha": [0.1, 1.0]}, cv=2)
     search.fit(*moons)
     display = TrainingCurveDisplay.from_logs(monitor.get_logs(), search=search)
     assert legend_of(display.ax_) == ["alpha=0.1", "alpha=1"]
     assert [len(line.get_xdata()) for line in display.lines_] == [3, 3]
 
 
+@of_labels
 def test_logs_of_several_fits_of_another_estimator(moons):
     callback = pytest.importorskip("sklearn.callback", reason="needs scikit-learn 1.9")
     monitor = callback.ScoringMonitor(scoring="accuracy")

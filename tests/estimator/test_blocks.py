@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
+from tasks import LABELS, every_task
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.network import workspace
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.network.workspace import Workspace
-from sklearn_scratchnn.training import threads
+from sklearn_scratchnn.training import objective, threads
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
@@ -30,18 +30,18 @@ kinds = pytest.mark.parametrize(
 
 @kinds
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_block_size_changes_no_fit(monkeypatch, iris, solver, kind):
+def test_block_size_changes_no_fit(monkeypatch, iris, task, solver, kind):
     """One block of 150 rows, and blocks of 64, the fewest: equal to rounding."""
-    X, y = kind(3 * iris[0] + 1), iris[1]
+    X, y = kind(3 * iris[0] + 1), task.y(iris[1])
     alpha = 0.0 if solver == "adamw" else 1.0
-    model = ScratchMLPClassifier(
+    model = task.network(
         (6, 5), "tanh", solver=solver, alpha=alpha, max_iter=5, random_state=0
     )
     sizes, fits = [], []
     for n_bytes in (2**30, 1):
         monkeypatch.setattr(workspace, "BLOCK_BYTES", n_bytes)
         sizes.append(workspace.rows_of_a_block((4, 6, 5, 3), np.float64, 150))
-        fits.append(ScratchMLPClassifier(**model.get_params()).fit(X, y))
+        fits.append(task.network(**model.get_params()).fit(X, y))
     assert sizes == [150, 64]
     layers = [fit.coefs_ + fit.intercepts_ for fit in fits]
     for whole, blocks in zip(*layers, strict=True):
@@ -66,18 +66,18 @@ def test_block_size_changes_no_gradient(objective_of, activation, block):
         assert_allclose(blocks.value(), value, rtol=1e-13)
 
 
+@every_task
 @kinds
-def test_block_size_changes_no_prediction(monkeypatch, iris, kind):
-    X, y = kind(iris[0]), iris[1]
-    model = ScratchMLPClassifier(6, max_iter=5, random_state=0).fit(X, y)
-    methods = [
-        model.predict,
-        model.predict_proba,
-        model.predict_log_proba,
-        model.decision_function,
-        model.hidden_activations,
-        model.input_gradients,
-    ]
+def test_block_size_changes_no_prediction(monkeypatch, iris, task, kind):
+    X, y = kind(iris[0]), task.y(iris[1])
+    model = task.network(6, max_iter=5, random_state=0).fit(X, y)
+    methods = [model.predict, model.hidden_activations, model.input_gradients]
+    if task is LABELS:
+        methods += [
+            model.predict_proba,
+            model.predict_log_proba,
+            model.decision_function,
+        ]
     monkeypatch.setattr(workspace, "BLOCK_BYTES", 2**30)
     whole = [method(X) for method in methods]
     monkeypatch.setattr(workspace, "BLOCK_BYTES", 1)
@@ -144,14 +144,20 @@ def test_blocks_take_the_memory_of_one(objective_of, loss, is_sparse):
     assert peak(20_000) - peak(2_000) < 18_000
 
 
-def bytes_per_row(model, kind=np.asarray):
+def keep_little(monkeypatch):
+    """Let blocks be small, and few of them kept: their most does not grow with rows."""
+    monkeypatch.setattr(workspace, "BLOCK_BYTES", 2**18)
+    monkeypatch.setattr(objective, "KEPT_BYTES", 2**18)
+
+
+def bytes_per_row(task, model, kind=np.asarray):
     """Return by how much the peak of a fit grows with each row of two features.
 
     Both fits are on the same side of every border of the plan.
     """
 
     def peak(n):
-        X, y = kind(np.random.RandomState(0).randn(n, 2)), np.arange(n) % 2
+        X, y = kind(np.random.RandomState(0).randn(n, 2)), task.y(np.arange(n) % 2)
         return peak_bytes(lambda: model.fit(X, y))
 
     return (peak(16_000) - peak(6_000)) / 10_000
@@ -159,46 +165,52 @@ def bytes_per_row(model, kind=np.asarray):
 
 @kinds
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_memory_of_a_fit_does_not_grow_with_rows_times_width(monkeypatch, solver, kind):
+def test_memory_of_a_fit_does_not_grow_with_rows_times_width(
+    monkeypatch, task, solver, kind
+):
     """A row costs less than its fifty hidden units would, 200 bytes in float32.
 
     What does grow is a few numbers a row: its label, its code, its place in the order;
     for sparse rows, the entries' share in the moments.
     """
-    monkeypatch.setattr(workspace, "BLOCK_BYTES", 2**18)
+    keep_little(monkeypatch)
     settings = {"batch_size": 100} if solver in OPTIMIZERS else {}
     alpha = 0.0 if solver == "adamw" else 1.0
     settings |= {"solver": solver, "alpha": alpha, "max_iter": 1, "random_state": 0}
-    model = ScratchMLPClassifier(50, "silu", **settings)
-    assert bytes_per_row(model, kind) < 150
+    model = task.network(50, "silu", **settings)
+    assert bytes_per_row(task, model, kind) < 150
 
 
-def test_memory_of_a_default_fit_does_not_grow_with_rows_times_width(monkeypatch):
+def test_memory_of_a_default_fit_does_not_grow_with_rows_times_width(monkeypatch, task):
     """Neither where alpha is chosen on held-out rows."""
-    monkeypatch.setattr(workspace, "BLOCK_BYTES", 2**18)
-    model = ScratchMLPClassifier(50, max_iter=1, random_state=0)
-    assert bytes_per_row(model) < 150
+    keep_little(monkeypatch)
+    model = task.network(50, max_iter=1, random_state=0)
+    assert bytes_per_row(task, model) < 150
 
 
-def test_memory_of_a_prediction_does_not_grow_with_rows_times_width(moons):
-    model = ScratchMLPClassifier(100, max_iter=2, random_state=0).fit(*moons)
+def test_memory_of_a_prediction_does_not_grow_with_rows_times_width(moons, task):
+    model = task.network(100, max_iter=2, random_state=0)
+    model.fit(moons[0], task.y(moons[1]))
 
     def peak(n):
         X = np.random.RandomState(0).randn(n, 2)
-        return peak_bytes(lambda: model.predict_proba(X))
+        return peak_bytes(lambda: task.answers(model, X))
 
     assert (peak(40_000) - peak(10_000)) / 30_000 < 40
 
 
-@pytest.mark.parametrize("method", ["fit", "predict", "predict_proba"])
-def test_buffers_are_freed_at_once(moons, method):
+@pytest.mark.parametrize("method", ["fit", "predict", "answers"])
+def test_buffers_are_freed_at_once(moons, task, method):
     """Not by the garbage collector, some calls later: nothing in them is a cycle."""
-    X, y = moons
-    model = ScratchMLPClassifier(4, solver="adam", max_iter=2).fit(X, y)
+    X, y = moons[0], task.y(moons[1])
+    model = task.network(4, solver="adam", max_iter=2).fit(X, y)
     gc.collect()
     gc.disable()
     try:
-        getattr(model, method)(*((X, y) if method == "fit" else (X,)))
+        if method == "answers":
+            task.answers(model, X)
+        else:
+            getattr(model, method)(*((X, y) if method == "fit" else (X,)))
         left = [o for o in gc.get_objects() if isinstance(o, Workspace)]
     finally:
         gc.enable()
@@ -228,19 +240,19 @@ class Spy:
 
 @pytest.mark.parametrize("small", [True, False])
 @pytest.mark.parametrize("fails", [True, False])
-def test_threads_are_limited_and_given_back(monkeypatch, moons, small, fails):
+def test_threads_are_limited_and_given_back(monkeypatch, moons, task, small, fails):
     """One thread inside where products are small, as many as before otherwise."""
     if not small:
         monkeypatch.setattr(threads, "MIN_WORK", 0)
     spy = Spy(fails)
-    model = ScratchMLPClassifier(
+    model = task.network(
         3, alpha=1.0, max_iter=2, early_stopping=True, scoring=spy, random_state=0
     )
     with threadpool_limits(2, user_api="blas"):
         before = blas_threads()
         assert set(before) == {2}
         try:
-            model.fit(*moons)
+            model.fit(moons[0], task.y(moons[1]))
         except RuntimeError:
             assert fails
         assert_array_equal(blas_threads(), before)
@@ -250,15 +262,15 @@ def test_threads_are_limited_and_given_back(monkeypatch, moons, small, fails):
 
 
 @pytest.mark.parametrize("small", [True, False])
-def test_threads_are_never_raised(monkeypatch, moons, small):
+def test_threads_are_never_raised(monkeypatch, moons, task, small):
     if not small:
         monkeypatch.setattr(threads, "MIN_WORK", 0)
     spy = Spy()
-    model = ScratchMLPClassifier(
+    model = task.network(
         3, alpha=1.0, max_iter=2, early_stopping=True, scoring=spy, random_state=0
     )
     with threadpool_limits(1, user_api="blas"):
-        model.fit(*moons)
+        model.fit(moons[0], task.y(moons[1]))
         assert set(blas_threads()) == {1}
     assert spy.seen
     assert np.all(np.array(spy.seen) == 1)

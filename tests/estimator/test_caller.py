@@ -13,14 +13,14 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-from sklearn_scratchnn import ScratchMLPClassifier
+from tasks import LABELS, NUMBERS
 
 X, y = make_moons(60, noise=0.2, random_state=0)
+NUMBERS_OF_Y = NUMBERS.y(y)
 
 
-def network():
-    return ScratchMLPClassifier(3, solver="lbfgs", alpha=0.1, max_iter=1)
+def network(task=LABELS):
+    return task.network(3, solver="lbfgs", alpha=0.1, max_iter=1)
 
 
 def with_callbacks(model):
@@ -32,6 +32,9 @@ def with_callbacks(model):
 
 CALLS = {
     "fit": lambda: network().fit(X, y),
+    "fit to numbers": lambda: network(NUMBERS).fit(X, NUMBERS_OF_Y),
+    "ensemble": lambda: LABELS.ensemble(network()).fit(X, y),
+    "ensemble of numbers": lambda: NUMBERS.ensemble(network(NUMBERS)).fit(X, y),
     "with callbacks": lambda: with_callbacks(network()).fit(X, y),
     "pipeline": lambda: make_pipeline(StandardScaler(), network()).fit(X, y),
     "search": lambda: GridSearchCV(network(), {"tol": [0.1, 0.2]}, cv=2).fit(X, y),
@@ -51,18 +54,18 @@ def test_a_convergence_warning_names_the_line_that_called(call):
     assert {(w.filename, w.lineno) for w in own} == {(__file__, line)}
 
 
-def test_all_our_warnings_do():
+def test_all_our_warnings_do(task):
     """Of a parameter without use, of as many held-out rows, of an unweighted scorer."""
     weights = np.ones(60)
-    held_out = {"X_val": X, "y_val": y, "sample_weight_val": weights}
+    held_out = {"X_val": X, "y_val": task.y(y), "sample_weight_val": weights}
 
     def scorer(model, X, y):
         return 0.0
 
-    model = network().set_params(momentum=0.5, scoring=scorer)
+    model = network(task).set_params(momentum=0.5, scoring=scorer)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model.fit(X, y, **held_out)
+        model.fit(X, task.y(y), **held_out)
     texts = " ".join(str(w.message) for w in caught)
     assert "momentum=0.5 has no use" in texts
     assert "exactly as many rows" in texts

@@ -1,7 +1,8 @@
-"""scikit-learn's contract: its own checks, its tools around the classifier, threads."""
+"""scikit-learn's contract: its own checks, its tools around a network, threads."""
 
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import joblib
 import numpy as np
@@ -11,9 +12,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import StackingClassifier, VotingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import (
+    GridSearchCV,
+    KFold,
+    cross_val_predict,
+    cross_validate,
+)
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import (
@@ -22,8 +33,9 @@ from sklearn.utils.estimator_checks import (
     check_param_validation,
     parametrize_with_checks,
 )
+from tasks import LABELS, NUMBERS, every_task, of_numbers
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -45,6 +57,15 @@ MULTILABEL = [
         "output_format_decision_function",
     )
 ]
+
+STOPS_EARLY = failing(
+    "the drawn validation rows depend on the number of rows", *WEIGHTS
+) | failing(
+    "partial_fit has no epochs to stop among and refuses early_stopping=True",
+    "fit_score_takes_y",
+    "estimators_partial_fit_n_features",
+    "n_features_in_after_fitting",
+)
 
 GD = {"solver": "gd", "max_iter": 100, "learning_rate_init": 0.5}
 
@@ -78,13 +99,7 @@ CONFIGURATIONS = [
         ScratchMLPClassifier(
             10, alpha=1.0, early_stopping=True, validation_fraction=0.5
         ),
-        failing("the drawn validation rows depend on the number of rows", *WEIGHTS)
-        | failing(
-            "partial_fit has no epochs to stop among and refuses early_stopping=True",
-            "fit_score_takes_y",
-            "estimators_partial_fit_n_features",
-            "n_features_in_after_fitting",
-        ),
+        STOPS_EARLY,
     ),
     (
         ScratchMLPClassifier(5, alpha=1.0, warm_start=True, max_iter=200),
@@ -99,6 +114,39 @@ CONFIGURATIONS = [
         failing("several labels a row have no class to weigh", *MULTILABEL),
     ),
 ]
+CONFIGURATIONS += [
+    (ScratchMLPRegressor(), {}),
+    (ScratchMLPRegressor(loss="huber"), {}),
+    (ScratchMLPRegressor(loss="quantile", quantile=0.9), {}),
+    (
+        ScratchMLPRegressor(loss="poisson"),
+        failing("its y is below 0, whatever the tags say", "regressor_multioutput"),
+    ),
+    (ScratchMLPRegressor(10, **GD), {}),
+    (ScratchMLPRegressor(solver="sgd"), BATCHES),
+    (ScratchMLPRegressor(10, solver="sgd", learning_rate="adaptive"), BATCHES),
+    (ScratchMLPRegressor(solver="adam"), BATCHES),
+    (ScratchMLPRegressor(10, solver="adamw"), BATCHES),
+    (ScratchMLPRegressor(10, solver="adam", dropout=0.2, max_grad_norm=1.0), BATCHES),
+    (ScratchMLPRegressor(5, solver="lbfgs", alpha=1.0, max_iter=50), {}),
+    (ScratchMLPRegressor(3, "tanh", solver="gauss_newton", max_iter=50), {}),
+    (ScratchMLPRegressor((), alpha=1.0), {}),
+    (ScratchMLPRegressor(5, alpha=1.0, standardize=False, max_iter=100), {}),
+    (
+        ScratchMLPRegressor(5, alpha=1.0, dtype="float32"),
+        failing("1e-7 is below the rounding of float32", *WEIGHTS),
+    ),
+    (
+        ScratchMLPRegressor(
+            10, alpha=1.0, early_stopping=True, validation_fraction=0.5
+        ),
+        STOPS_EARLY,
+    ),
+    (
+        ScratchMLPRegressor(5, alpha=1.0, warm_start=True, max_iter=200),
+        failing("a second fit goes on from the first", "supervised_y_2d"),
+    ),
+]
 FAILING = {repr(estimator): failures for estimator, failures in CONFIGURATIONS}
 
 
@@ -110,8 +158,8 @@ def test_contract(estimator, check):
     check(estimator)
 
 
-def test_the_default_is_excused_from_nothing():
-    assert FAILING[repr(ScratchMLPClassifier())] == {}
+def test_the_default_is_excused_from_nothing(task):
+    assert FAILING[repr(task.network())] == {}
 
 
 @pytest.mark.parametrize(
@@ -123,62 +171,80 @@ def test_the_default_is_excused_from_nothing():
     ],
 )
 @pytest.mark.parametrize("solver", ["auto", "adam"])
-def test_further_checks(check, solver):
-    check("ScratchMLPClassifier", ScratchMLPClassifier(5, solver=solver))
+def test_further_checks(task, check, solver):
+    check(task.of_one.__name__, task.network(5, solver=solver))
 
 
 # Copies
 
 
 @pytest.fixture(scope="module")
-def fitted(iris):
-    X, y = iris
-    return ScratchMLPClassifier(8, random_state=0).fit(X, np.array(["a", "b", "c"])[y])
+def fitted(iris, task):
+    X, labels = iris
+    y = np.array(["a", "b", "c"])[labels] if task is LABELS else task.y(labels)
+    return task.network(8, random_state=0).fit(X, y)
 
 
-def test_clone_keeps_every_parameter_and_nothing_else(fitted):
+def test_clone_keeps_every_parameter_and_nothing_else(task, fitted):
     odd = {
         "hidden_layer_sizes": (3, 4),
         "activation": ("tanh", "relu"),
-        "class_weight": {"a": 2.0},
         "n_iter_no_change": np.inf,
-        "scoring": "accuracy",
+        "scoring": task.score_scorer,
     }
+    if task is LABELS:
+        odd["class_weight"] = {"a": 2.0}
+    else:
+        odd |= {"loss": "quantile", "quantile": 0.25, "huber_threshold": 2.0}
     model = clone(clone(fitted).set_params(**odd))
-    assert vars(model).keys() == ScratchMLPClassifier().get_params().keys()
+    assert vars(model).keys() == task.network().get_params().keys()
     assert {name: model.get_params()[name] for name in odd} == odd
     assert model.random_state == 0
 
 
 @pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle_predicts_the_same_bits(fitted, iris, protocol):
+def test_pickle_predicts_the_same_bits(task, fitted, iris, protocol):
     copy = pickle.loads(pickle.dumps(fitted, protocol))
-    assert_array_equal(copy.predict_proba(iris[0]), fitted.predict_proba(iris[0]))
+    assert_array_equal(task.answers(copy, iris[0]), task.answers(fitted, iris[0]))
     assert_array_equal(copy.predict(iris[0]), fitted.predict(iris[0]))
     assert copy.get_params() == fitted.get_params()
 
 
 @pytest.mark.parametrize("mmap_mode", [None, "r"])
-def test_joblib_predicts_the_same_bits(fitted, iris, tmp_path, mmap_mode):
+def test_joblib_predicts_the_same_bits(task, fitted, iris, tmp_path, mmap_mode):
     joblib.dump(fitted, tmp_path / "model.joblib")
     copy = joblib.load(tmp_path / "model.joblib", mmap_mode=mmap_mode)
-    assert_array_equal(copy.predict_proba(iris[0]), fitted.predict_proba(iris[0]))
+    assert_array_equal(task.answers(copy, iris[0]), task.answers(fitted, iris[0]))
 
 
 # scikit-learn's tools
 
+SHUFFLED = KFold(3, shuffle=True, random_state=0)
 
-def test_pipeline_and_grid_search(moons):
-    network = ScratchMLPClassifier(activation="tanh", random_state=0)
+
+def test_pipeline_and_grid_search(task, moons):
+    X, y = moons[0], task.y(moons[1])
+    step = task.of_one.__name__.lower()
+    network = task.network(activation="tanh", random_state=0)
     grid = {
-        "scratchmlpclassifier__hidden_layer_sizes": [(), (8,)],
-        "scratchmlpclassifier__alpha": [0.1, 1e3],
+        f"{step}__hidden_layer_sizes": [(), (8,)],
+        f"{step}__alpha": [0.1, 1e3],
     }
     pipeline = make_pipeline(StandardScaler(), network)
-    search = GridSearchCV(pipeline, grid, cv=3).fit(*moons)
-    assert search.best_params_["scratchmlpclassifier__alpha"] == 0.1
-    assert search.best_params_["scratchmlpclassifier__hidden_layer_sizes"] == (8,)
-    assert search.best_score_ > 0.9
+    search = GridSearchCV(pipeline, grid, cv=3).fit(X, y)
+    assert search.best_params_[f"{step}__alpha"] == 0.1
+    assert search.best_params_[f"{step}__hidden_layer_sizes"] == (8,)
+    assert search.best_score_ > (0.9 if task is LABELS else 0.7)
+
+
+@of_numbers
+def test_cross_validation_of_numbers(task, iris):
+    X, y = iris[0], task.y(iris[1])
+    model = task.network(8, random_state=0)
+    scoring = ["r2", "neg_mean_absolute_error"]
+    scores = cross_validate(model, X, y, cv=SHUFFLED, scoring=scoring)
+    assert scores["test_r2"].min() > 0.85
+    assert cross_val_predict(model, X, y, cv=SHUFFLED).shape == (150,)
 
 
 def test_cross_validation(iris):
@@ -225,6 +291,18 @@ def test_voting(iris, voting):
         assert_allclose(vote.predict_proba(X), mean)
 
 
+def test_voting_and_stacking_of_numbers(iris):
+    X, y = iris[0], NUMBERS.y(iris[1])
+    members = [("network", NUMBERS.network(5, random_state=0)), ("line", Ridge())]
+    vote = VotingRegressor(members).fit(X, y)
+    each = [member.predict(X) for member in vote.estimators_]
+    assert_allclose(vote.predict(X), np.mean(each, axis=0))
+    final = NUMBERS.network((), alpha=1.0, random_state=0)
+    stack = StackingRegressor(members, final, cv=SHUFFLED).fit(X, y)
+    assert stack.score(X, y) > 0.9
+    assert stack.final_estimator_.n_features_in_ == 2
+
+
 def test_stacking(moons):
     members = [
         ("wide", ScratchMLPClassifier(8, "tanh", alpha=0.1, random_state=0)),
@@ -239,24 +317,24 @@ def test_stacking(moons):
 # DataFrames
 
 
-def test_dataframe_names_are_kept(iris):
-    X, y = iris
+def test_dataframe_names_are_kept(task, iris):
+    X, y = iris[0], task.y(iris[1])
     frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
-    model = ScratchMLPClassifier(3, random_state=0).fit(frame, pd.Series(y))
+    model = task.network(3, random_state=0).fit(frame, pd.Series(y))
     assert_array_equal(model.feature_names_in_, ["a", "b", "c", "d"])
     assert model.n_features_in_ == 4
-    on_array = ScratchMLPClassifier(3, random_state=0).fit(X, y)
+    on_array = task.network(3, random_state=0).fit(X, y)
     assert not hasattr(on_array, "feature_names_in_")
-    assert_array_equal(model.predict_proba(frame), on_array.predict_proba(X))
+    assert_array_equal(task.answers(model, frame), task.answers(on_array, X))
     with pytest.raises(ValueError, match="feature names should match"):
         model.predict(frame[["b", "a", "c", "d"]])
     with pytest.warns(UserWarning, match="does not have valid feature names"):
         model.predict(X)
 
 
-def test_refit_on_an_array_forgets_the_names(iris):
-    X, y = iris
-    model = ScratchMLPClassifier(3).fit(pd.DataFrame(X, columns=list("abcd")), y)
+def test_refit_on_an_array_forgets_the_names(task, iris):
+    X, y = iris[0], task.y(iris[1])
+    model = task.network(3).fit(pd.DataFrame(X, columns=list("abcd")), y)
     assert not hasattr(model.fit(X, y), "feature_names_in_")
 
 
@@ -274,10 +352,12 @@ def test_refit_on_an_array_forgets_the_names(iris):
     ],
 )
 @pytest.mark.parametrize("state", [7, "instance"])
-def test_same_seed_same_bits(moons, parameters, state):
+def test_same_seed_same_bits(task, moons, parameters, state):
+    X, y = moons[0], task.y(moons[1])
+
     def model():
         seed = np.random.RandomState(3) if state == "instance" else state
-        return ScratchMLPClassifier(random_state=seed, **parameters).fit(*moons)
+        return task.network(random_state=seed, **parameters).fit(X, y)
 
     first, second = model(), model()
     for a, b in zip(first.coefs_, second.coefs_, strict=True):
@@ -285,29 +365,32 @@ def test_same_seed_same_bits(moons, parameters, state):
     for a, b in zip(first.intercepts_, second.intercepts_, strict=True):
         assert_array_equal(a, b)
     assert_array_equal(first.loss_curve_, second.loss_curve_)
-    other = ScratchMLPClassifier(random_state=8, **parameters).fit(*moons)
+    other = task.network(random_state=8, **parameters).fit(X, y)
     assert not np.array_equal(other.coefs_[0], first.coefs_[0])
 
 
-def test_fit_leaves_the_global_random_state_alone(moons):
+def test_fit_leaves_the_global_random_state_alone(task, moons):
     shared = np.random.mtrand._rand
     before = pickle.dumps(shared)
-    ScratchMLPClassifier(solver="adam", dropout=0.1, random_state=0).fit(*moons)
+    model = task.network(solver="adam", dropout=0.1, random_state=0)
+    model.fit(moons[0], task.y(moons[1]))
     assert pickle.dumps(shared) == before
 
 
 # Threads
 
 
+@every_task
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_matrix])
-def test_threads_on_one_model_give_the_serial_answer(iris, container):
-    X, y = iris
-    model = ScratchMLPClassifier((30, 20), random_state=0).fit(X, y)
+def test_threads_on_one_model_give_the_serial_answer(task, iris, container):
+    X, y = iris[0], task.y(iris[1])
+    model = task.network((30, 20), max_iter=20, random_state=0).fit(X, y)
+    answers = partial(task.answers, model)
     rng = np.random.RandomState(0)
     parts = [container(rng.randn(n, 4)) for n in rng.randint(1, 3000, 40)]
-    serial = [model.predict_proba(part) for part in parts]
+    serial = [answers(part) for part in parts]
     with ThreadPoolExecutor(16) as threads:
-        together = list(threads.map(model.predict_proba, parts))
+        together = list(threads.map(answers, parts))
         gradients = list(threads.map(model.input_gradients, parts[:10]))
     for one, other in zip(serial, together, strict=True):
         assert_array_equal(one, other)
@@ -315,9 +398,11 @@ def test_threads_on_one_model_give_the_serial_answer(iris, container):
         assert_array_equal(one, model.input_gradients(part))
 
 
-def test_threads_each_fitting_their_own_model_give_the_serial_answer(moons):
+def test_threads_each_fitting_their_own_model_give_the_serial_answer(task, moons):
+    X, y = moons[0], task.y(moons[1])
+
     def fit(seed):
-        return ScratchMLPClassifier(5, solver="adam", random_state=seed).fit(*moons)
+        return task.network(5, solver="adam", random_state=seed).fit(X, y)
 
     with ThreadPoolExecutor(8) as threads:
         together = list(threads.map(fit, range(8)))

@@ -12,17 +12,16 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits, make_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import (
-    accuracy_score,
     balanced_accuracy_score,
+    d2_absolute_error_score,
     get_scorer,
-    log_loss,
     make_scorer,
 )
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from tasks import OF_NUMBERS, of_labels, of_numbers, tasks
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.sample import make_sample
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
@@ -31,32 +30,42 @@ from sklearn_scratchnn.training.solvers.registry import SOLVERS
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture(scope="module")
-def noisy():
+@pytest.fixture
+def noisy(task):
     """Few rows, many features, wrong labels: a network soon learns by heart."""
-    X, y = make_classification(
+    X, labels = make_classification(
         240, 20, n_informative=5, n_classes=3, flip_y=0.3, random_state=0
     )
+    y = task.y(labels)
     return X[:80], y[:80], {"X_val": X[80:], "y_val": y[80:]}
 
 
-def network(solver="adam", **parameters):
-    given = {"hidden_layer_sizes": 12, "activation": "tanh", "max_iter": 60}
-    given |= {"random_state": 0, "learning_rate_init": 0.5 if solver == "gd" else 0.05}
-    if solver != "adamw":
-        given["alpha"] = 0.0
-    return ScratchMLPClassifier(solver=solver, **(given | parameters))
+@pytest.fixture
+def network(task):
+    def make(solver="adam", **parameters):
+        given = {"hidden_layer_sizes": 12, "activation": "tanh", "max_iter": 60}
+        rate = 0.5 if solver == "gd" else 0.05
+        given |= {"random_state": 0, "learning_rate_init": rate}
+        if solver != "adamw":
+            given["alpha"] = 0.0
+        return task.network(solver=solver, **(given | parameters))
+
+    return make
 
 
-def validation_loss(model, held_out):
-    return log_loss(held_out["y_val"], model.predict_proba(held_out["X_val"]))
+@pytest.fixture
+def validation_loss(task, noisy):
+    def loss(model, held_out):
+        return task.loss(model, held_out["X_val"], held_out["y_val"], noisy[1])
+
+    return loss
 
 
 # The best parameters are kept, by every solver
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_the_best_parameters_are_kept(noisy, solver):
+def test_the_best_parameters_are_kept(noisy, network, validation_loss, solver):
     X, y, held_out = noisy
     model = network(solver).fit(X, y, **held_out)
     scores = model.validation_scores_
@@ -66,7 +75,7 @@ def test_the_best_parameters_are_kept(noisy, solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_patience_is_in_passes_after_the_best(noisy, solver):
+def test_patience_is_in_passes_after_the_best(noisy, network, solver):
     X, y, held_out = noisy
     model = network(solver, n_iter_no_change=3, tol=0.0).fit(X, y, **held_out)
     scores = model.validation_scores_
@@ -76,7 +85,9 @@ def test_patience_is_in_passes_after_the_best(noisy, solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_endless_patience_keeps_the_best_nonetheless(noisy, solver):
+def test_endless_patience_keeps_the_best_nonetheless(
+    noisy, network, validation_loss, solver
+):
     X, y, held_out = noisy
     model = network(solver, n_iter_no_change=np.inf, max_iter=30).fit(X, y, **held_out)
     assert model.n_iter_ > model.validation_scores_.argmax() + 2
@@ -85,13 +96,13 @@ def test_endless_patience_keeps_the_best_nonetheless(noisy, solver):
     )
 
 
-def test_tol_is_the_least_rise_that_counts(noisy):
+def test_tol_is_the_least_rise_that_counts(noisy, network):
     X, y, held_out = noisy
     model = network(n_iter_no_change=5, tol=10.0).fit(X, y, **held_out)
     assert model.n_iter_ == 7
 
 
-def test_validation_without_early_stopping_only_watches(noisy):
+def test_validation_without_early_stopping_only_watches(noisy, network):
     X, y, held_out = noisy
     watched = network(early_stopping=False, max_iter=40).fit(X, y, **held_out)
     alone = network(early_stopping=False, max_iter=40).fit(X, y)
@@ -102,7 +113,7 @@ def test_validation_without_early_stopping_only_watches(noisy):
     assert alone.best_validation_score_ is None
 
 
-def test_auto_stops_early_where_rows_are_given(noisy):
+def test_auto_stops_early_where_rows_are_given(noisy, network):
     X, y, held_out = noisy
     auto = network(early_stopping="auto")
     given = auto.fit(X, y, **held_out).coefs_[0]
@@ -112,7 +123,7 @@ def test_auto_stops_early_where_rows_are_given(noisy):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_kept_parameters_are_copies(noisy, solver, monkeypatch):
+def test_kept_parameters_are_copies(noisy, network, solver, monkeypatch):
     """Those of the best pass, though training went on in the same memory after it."""
     X, y, held_out = noisy
     model = network(solver, n_iter_no_change=4).fit(X, y, **held_out)
@@ -149,7 +160,10 @@ def _stopping_after(n):
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 10])
-def test_the_split_is_stratified_for_any_number_of_classes(n_classes, monkeypatch):
+@of_labels
+def test_the_split_is_stratified_for_any_number_of_classes(
+    network, n_classes, monkeypatch
+):
     X, y = load_digits(return_X_y=True)
     rare = np.flatnonzero(y == 0)[20:]
     X, y = np.delete(X, rare, axis=0), np.delete(y, rare)
@@ -168,7 +182,7 @@ def test_the_split_is_stratified_for_any_number_of_classes(n_classes, monkeypatc
     assert_allclose(shares, 0.25, atol=0.03)
 
 
-def held_out_of(X, y, fraction):
+def held_out_of(network, X, y, fraction):
     """Return the labels of the rows that a fit sets aside."""
     seen = []
 
@@ -185,11 +199,12 @@ def held_out_of(X, y, fraction):
 
 @pytest.mark.parametrize("fraction", [0.05, 0.9])
 @pytest.mark.parametrize("n_each", [2, 3, 5])
-def test_each_of_many_classes_is_on_both_sides(fraction, n_each):
+@of_labels
+def test_each_of_many_classes_is_on_both_sides(network, fraction, n_each):
     """Where a share of the rows has not one for every class, or leaves too few."""
     y = np.repeat(np.arange(50), n_each)
     X = np.random.RandomState(0).randn(len(y), 3)
-    counts = np.bincount(held_out_of(X, y, fraction), minlength=50)
+    counts = np.bincount(held_out_of(network, X, y, fraction), minlength=50)
     if fraction == 0.05:
         assert (counts == 1).all()
     else:
@@ -209,13 +224,15 @@ def test_rare_classes_are_on_both_sides_and_lone_rows_are_trained_on(fraction, s
     assert abs(held_out[0] - 1000 * fraction) <= 10
 
 
-def test_classes_of_one_row_each_cannot_be_split():
+@of_labels
+def test_classes_of_one_row_each_cannot_be_split(network):
     with pytest.raises(ValueError, match="of 5 rows aside, .* every class has one row"):
-        held_out_of(np.eye(5), np.arange(5), 0.1)
+        held_out_of(network, np.eye(5), np.arange(5), 0.1)
 
 
 @pytest.mark.parametrize("scoring", ["neg_log_loss", "roc_auc_ovr"])
-def test_a_scorer_that_cannot_judge_is_named(scoring):
+@of_labels
+def test_a_scorer_that_cannot_judge_is_named(network, scoring):
     """Of four classes, the rows that were set aside hold three."""
     y = np.r_[np.arange(60) % 3, 7]
     model = network(early_stopping=True, scoring=scoring)
@@ -224,7 +241,7 @@ def test_a_scorer_that_cannot_judge_is_named(scoring):
         model.fit(np.eye(61), y)
 
 
-def test_rows_of_weight_zero_are_not_set_aside(noisy):
+def test_rows_of_weight_zero_are_not_set_aside(noisy, network):
     X, y, _ = noisy
     weights = (np.arange(len(y)) % 2).astype(float)
     seen = []
@@ -238,7 +255,7 @@ def test_rows_of_weight_zero_are_not_set_aside(noisy):
     assert (seen[0] > 0).all()
 
 
-def test_rows_set_aside_are_not_trained_on(noisy):
+def test_rows_set_aside_are_not_trained_on(noisy, network):
     """Nor do they bear on the standardisation."""
     X, y, _ = noisy
     seen = []
@@ -257,7 +274,8 @@ def test_rows_set_aside_are_not_trained_on(noisy):
     assert model.t_ == 3 * 72
 
 
-def test_several_labels_are_split_at_random(noisy):
+@of_labels
+def test_several_labels_are_split_at_random(noisy, network):
     X, y, _ = noisy
     Y = np.c_[y == 0, y > 0].astype(int)
     model = network(early_stopping=True).fit(X, Y)
@@ -268,13 +286,13 @@ def test_several_labels_are_split_at_random(noisy):
 # Rows that are given
 
 
-def test_given_rows_leave_all_of_X_for_training(noisy):
+def test_given_rows_leave_all_of_X_for_training(noisy, network):
     X, y, held_out = noisy
     model = network(early_stopping=True, max_iter=4).fit(X, y, **held_out)
     assert model.t_ == 4 * len(y)
 
 
-def test_weights_of_the_given_rows(noisy):
+def test_weights_of_the_given_rows(noisy, network):
     """Weight k counts as k rows, 0 as none."""
     X, y, held_out = noisy
     weights = np.arange(160) % 3
@@ -290,7 +308,7 @@ def test_weights_of_the_given_rows(noisy):
 @pytest.mark.parametrize(
     "container", [sparse.csr_matrix, np.asfortranarray, np.ndarray.tolist]
 )
-def test_given_rows_in_any_container(noisy, container):
+def test_given_rows_in_any_container(noisy, network, container):
     X, y, held_out = noisy
     wanted = network().fit(X, y, **held_out)
     held_out = held_out | {"X_val": container(held_out["X_val"])}
@@ -298,7 +316,8 @@ def test_given_rows_in_any_container(noisy, container):
     assert_allclose(model.validation_scores_, wanted.validation_scores_, rtol=1e-5)
 
 
-def test_given_rows_need_not_hold_every_class(noisy):
+@of_labels
+def test_given_rows_need_not_hold_every_class(noisy, network):
     X, y, held_out = noisy
     some = held_out["y_val"] > 0
     held_out = {name: rows[some] for name, rows in held_out.items()}
@@ -306,7 +325,30 @@ def test_given_rows_need_not_hold_every_class(noisy):
     assert np.isfinite(model.best_validation_score_)
 
 
-def test_string_labels(noisy):
+@of_numbers
+def test_numbers_are_split_at_random(noisy, network):
+    X, y, _ = noisy
+    held_out = held_out_of(network, X, y, 0.25)
+    assert len(held_out) == 20
+    assert set(held_out) < set(y)
+    model = network(early_stopping=True).fit(X, np.c_[y, y[::-1]])
+    assert len(model.validation_scores_) == model.n_iter_
+
+
+@tasks(*OF_NUMBERS)
+def test_held_out_numbers_are_measured_in_the_unit_of_training(noisy, network):
+    """Another unit of all y changes no score; of the held-out y alone it does."""
+    X, y, held_out = noisy
+    model = network(max_iter=5).fit(X, y, **held_out)
+    other = held_out | {"y_val": 1e3 * held_out["y_val"]}
+    again = network(max_iter=5).fit(X, 1e3 * y, **other)
+    assert_allclose(again.validation_scores_, model.validation_scores_, rtol=1e-4)
+    worse = network(max_iter=5).fit(X, y, **other)
+    assert worse.best_validation_score_ < 10 * model.best_validation_score_ < 0
+
+
+@of_labels
+def test_string_labels(noisy, network):
     X, y, held_out = noisy
     names = np.array(["ant", "bee", "cow"])
     wanted = network(scoring="accuracy").fit(X, y, **held_out)
@@ -322,6 +364,10 @@ def own_scorer(estimator, X, y):
     return float((estimator.predict(X) == y).mean())
 
 
+def own_scorer_of_numbers(estimator, X, y):
+    return -np.abs(estimator.predict(X) - y).max()
+
+
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 @pytest.mark.parametrize(
     "scoring",
@@ -334,9 +380,30 @@ def own_scorer(estimator, X, y):
     ],
     ids=["accuracy", "neg_log_loss", "roc_auc_ovr", "object", "function"],
 )
-def test_any_scorer(noisy, scoring, solver):
+@of_labels
+def test_any_scorer(noisy, network, scoring, solver):
+    assert_judged_by(scoring, network(solver), noisy)
+
+
+@of_numbers
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "r2",
+        "neg_mean_absolute_error",
+        make_scorer(d2_absolute_error_score),
+        own_scorer_of_numbers,
+    ],
+    ids=["r2", "absolute", "object", "function"],
+)
+def test_any_scorer_of_numbers(noisy, network, scoring, solver):
+    assert_judged_by(scoring, network(solver), noisy)
+
+
+def assert_judged_by(scoring, model, noisy):
     X, y, held_out = noisy
-    model = network(solver, scoring=scoring, n_iter_no_change=4).fit(X, y, **held_out)
+    model.set_params(scoring=scoring, n_iter_no_change=4).fit(X, y, **held_out)
     scorer = get_scorer(scoring) if isinstance(scoring, str) else scoring
     score = scorer(model, held_out["X_val"], held_out["y_val"])
     assert_allclose(score, model.best_validation_score_, rtol=1e-6)
@@ -347,22 +414,16 @@ def test_any_scorer(noisy, scoring, solver):
     )
 
 
-def test_a_scorer_sees_the_weights(noisy):
+@pytest.mark.parametrize("least", [0, 1], ids=["zeros", "no zero"])
+def test_a_scorer_sees_the_weights(noisy, task, network, least):
     X, y, held_out = noisy
-    weights = np.arange(160) % 5
-    model = network(scoring="accuracy").fit(X, y, **held_out, sample_weight_val=weights)
-    predicted = model.predict(held_out["X_val"])
-    wanted = accuracy_score(held_out["y_val"], predicted, sample_weight=weights)
-    assert_allclose(model.best_validation_score_, wanted)
-
-
-def test_a_scorer_sees_weights_of_which_none_is_zero(noisy):
-    X, y, held_out = noisy
-    weights = np.arange(160) % 5 + 1.0
-    model = network(scoring="accuracy").fit(X, y, **held_out, sample_weight_val=weights)
-    predicted = model.predict(held_out["X_val"])
-    wanted = accuracy_score(held_out["y_val"], predicted, sample_weight=weights)
-    assert_allclose(model.best_validation_score_, wanted)
+    weights = np.arange(160) % 5 + float(least)
+    model = network(scoring=task.score_scorer, max_iter=20)
+    model.fit(X, y, **held_out, sample_weight_val=weights)
+    rows = held_out["X_val"], held_out["y_val"]
+    wanted = model.score(*rows, sample_weight=weights)
+    assert_allclose(model.best_validation_score_, wanted, rtol=1e-5)
+    assert abs(wanted - model.score(*rows)) > 1e-3
 
 
 def agreement(y_true, y_pred):
@@ -371,7 +432,7 @@ def agreement(y_true, y_pred):
 
 
 @pytest.mark.parametrize("given", [None, {"a": 1.0}, [1.0], "high"])
-def test_a_scorer_must_give_one_number(noisy, given):
+def test_a_scorer_must_give_one_number(noisy, network, given):
     X, y, held_out = noisy
     model = network(scoring=lambda model, X, y: given, max_iter=3)
     with pytest.raises(TypeError, match="scoring=.* must give one number; it gave"):
@@ -379,7 +440,7 @@ def test_a_scorer_must_give_one_number(noisy, given):
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.atleast_1d])
-def test_a_scorer_may_give_an_array_of_one_number(noisy, kind):
+def test_a_scorer_may_give_an_array_of_one_number(noisy, network, kind):
     X, y, held_out = noisy
     model = network(scoring=lambda m, X, y: kind(m.score(X, y)), max_iter=3)
     assert model.fit(X, y, **held_out).validation_scores_.dtype == float
@@ -390,7 +451,8 @@ def test_a_scorer_may_give_an_array_of_one_number(noisy, kind):
     ["adjusted_rand_score", make_scorer(agreement), lambda m, X, y: m.score(X, y)],
     ids=["named", "made", "plain"],
 )
-def test_a_scorer_that_takes_no_weights(noisy, scoring):
+@of_labels
+def test_a_scorer_that_takes_no_weights(noisy, network, scoring):
     """It judges the rows as if they counted alike, and says so where that was asked."""
     X, y, held_out = noisy
     with warnings.catch_warnings():
@@ -407,7 +469,7 @@ def test_a_scorer_that_takes_no_weights(noisy, scoring):
 
 
 @pytest.mark.parametrize("own_rows", [False, True])
-def test_a_scorer_is_silent_about_names_of_columns(noisy, own_rows):
+def test_a_scorer_is_silent_about_names_of_columns(noisy, task, network, own_rows):
     X, y, held_out = noisy
     held_out = held_out if own_rows else {}
     if own_rows:
@@ -415,7 +477,7 @@ def test_a_scorer_is_silent_about_names_of_columns(noisy, own_rows):
     frame = pd.DataFrame(X).add_prefix("column ")
     if own_rows:
         held_out["X_val"] = held_out["X_val"].add_prefix("column ")
-    model = network(scoring="accuracy", early_stopping=True, max_iter=5)
+    model = network(scoring=task.score_scorer, early_stopping=True, max_iter=5)
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -423,7 +485,8 @@ def test_a_scorer_is_silent_about_names_of_columns(noisy, own_rows):
     assert list(model.feature_names_in_) == list(frame.columns)
 
 
-def test_a_scorer_for_several_labels(noisy):
+@of_labels
+def test_a_scorer_for_several_labels(noisy, network):
     X, y, held_out = noisy
     Y, Y_val = np.eye(3, dtype=int)[y], np.eye(3, dtype=int)[held_out["y_val"]]
     model = network(scoring="f1_macro", n_iter_no_change=3)
@@ -432,7 +495,7 @@ def test_a_scorer_for_several_labels(noisy):
     assert_allclose(model.best_validation_score_, score)
 
 
-def test_a_scorer_changes_the_estimator_nowhere(noisy):
+def test_a_scorer_changes_the_estimator_nowhere(noisy, network):
     """It is handed a copy: nothing it does is left on the estimator."""
     X, y, held_out = noisy
 
@@ -452,7 +515,10 @@ def test_a_scorer_changes_the_estimator_nowhere(noisy):
 @pytest.mark.parametrize("solver", ["sgd", "gd"])
 @pytest.mark.parametrize("rate", [1e6, 1e30])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
-def test_a_scorer_on_a_training_that_diverges(noisy, scoring, solver, rate, activation):
+@of_labels
+def test_a_scorer_on_a_training_that_diverges(
+    noisy, network, scoring, solver, rate, activation
+):
     """It is not asked about parameters that are not finite."""
     X, y, held_out = noisy
     model = network(solver, scoring=scoring, activation=activation, alpha=1.0)
@@ -462,7 +528,22 @@ def test_a_scorer_on_a_training_that_diverges(noisy, scoring, solver, rate, acti
     assert not np.isnan(model.best_validation_score_)
 
 
-def test_the_score_of_a_training_that_diverges_is_that_of_the_best_pass(noisy):
+@tasks(*OF_NUMBERS)
+@pytest.mark.parametrize("scoring", ["r2", "neg_mean_absolute_error"])
+@pytest.mark.parametrize("solver", ["sgd", "gd"])
+@pytest.mark.parametrize("rate", [1e6, 1e30])
+def test_a_scorer_of_numbers_on_a_training_that_diverges(
+    noisy, network, scoring, solver, rate
+):
+    X, y, held_out = noisy
+    model = network(solver, scoring=scoring, activation="relu", alpha=1.0)
+    model.set_params(learning_rate="constant", learning_rate_init=rate)
+    model.fit(X, y, **held_out)
+    assert np.isfinite(model.predict(X)).all()
+    assert not np.isnan(model.best_validation_score_)
+
+
+def test_the_score_of_a_training_that_diverges_is_that_of_the_best_pass(noisy, network):
     X, y, held_out = noisy
     model = network("sgd", learning_rate_init=1e6, alpha=1.0, learning_rate="constant")
     model.fit(X, y, **held_out)
@@ -474,7 +555,7 @@ def test_the_score_of_a_training_that_diverges_is_that_of_the_best_pass(noisy):
 # The trap: rows that cross-validation takes for its own
 
 
-def test_as_many_held_out_rows_as_rows_is_warned_of(noisy):
+def test_as_many_held_out_rows_as_rows_is_warned_of(noisy, network):
     X, y, held_out = noisy
     same = {name: rows[: len(y)] for name, rows in held_out.items()}
     with pytest.warns(UserWarning, match="X_val has exactly as many rows as X"):
@@ -484,10 +565,11 @@ def test_as_many_held_out_rows_as_rows_is_warned_of(noisy):
         network(max_iter=30).fit(X, y, **held_out)
 
 
-def test_the_trap_itself(noisy):
+def test_the_trap_itself(noisy, network):
     """Given as many held-out rows as rows, a search hands on two thirds of them."""
     X, y, held_out = noisy
     same = {name: rows[: len(y)] for name, rows in held_out.items()}
+    counting.n_rows.clear()
     with config_context(enable_metadata_routing=True):
         model = network(max_iter=1, scoring=counting).set_fit_request(
             X_val=True, y_val=True
@@ -512,7 +594,7 @@ counting.n_rows = []
 
 
 @pytest.mark.parametrize("searched", [False, True])
-def test_held_out_rows_through_a_pipeline_are_transformed(noisy, searched):
+def test_held_out_rows_through_a_pipeline_are_transformed(noisy, network, searched):
     X, y, held_out = noisy
     by_hand = StandardScaler().fit(X)
     wanted = network(standardize=False).fit(

@@ -12,8 +12,8 @@ from sklearn.base import clone
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import learning_curve
+from tasks import COUNTS, LABELS, NUMBERS, OF_NUMBERS, of_labels, of_numbers, tasks
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.standardize import Standardizer
 from sklearn_scratchnn.network.network import Network
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
@@ -22,11 +22,20 @@ from sklearn_scratchnn.training.run import TrainingRun
 SOLVERS = list(OPTIMIZERS)
 
 
-def network(solver="adam", **parameters):
-    given = {"hidden_layer_sizes": 6, "batch_size": 32, "learning_rate": "constant"}
-    given |= {"learning_rate_init": 0.02, "random_state": 0} | parameters
-    given = {"standardize": True} | given
-    return ScratchMLPClassifier(solver=solver, **given)
+@pytest.fixture
+def iris(iris, task):
+    return iris[0], task.y(iris[1])
+
+
+@pytest.fixture
+def network(task):
+    def make(solver="adam", **parameters):
+        given = {"hidden_layer_sizes": 6, "batch_size": 32, "learning_rate": "constant"}
+        given |= {"learning_rate_init": 0.02, "random_state": 0} | parameters
+        given = {"standardize": True} | given
+        return task.network(solver=solver, **given)
+
+    return make
 
 
 def layers(model):
@@ -38,9 +47,14 @@ def assert_same_bits(model, other):
         assert_array_equal(a, b)
 
 
-def passes(model, X, y, n, **given):
+def first(model, y):
+    """Return what the first call needs besides X and y."""
+    return LABELS.first(y) if isinstance(model, LABELS.of_one) else {}
+
+
+def passes(model, X, y, n):
     for _ in range(n):
-        model.partial_fit(X, y, classes=np.unique(y), **given)
+        model.partial_fit(X, y, **first(model, y))
     return model
 
 
@@ -50,7 +64,9 @@ def passes(model, X, y, n, **given):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("learning_rate", ["constant", "invscaling"])
-def test_calls_on_the_same_rows_are_the_passes_of_a_fit(iris, solver, learning_rate):
+def test_calls_on_the_same_rows_are_the_passes_of_a_fit(
+    iris, network, solver, learning_rate
+):
     """Random state, optimizer state and the count of updates, all at once."""
     settings = {"learning_rate": learning_rate, "standardize": False}
     if solver != "adamw":
@@ -66,7 +82,7 @@ def test_calls_on_the_same_rows_are_the_passes_of_a_fit(iris, solver, learning_r
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("offset", [0, 1000])
-def test_standardised_calls_are_the_passes_of_a_fit(iris, dtype, offset):
+def test_standardised_calls_are_the_passes_of_a_fit(iris, network, dtype, offset):
     """Folding and unfolding between the calls costs rounding, not learning."""
     X, y = (iris[0] + offset).astype(dtype), iris[1]
     model = passes(network(alpha=1.0), X, y, 20)
@@ -75,10 +91,10 @@ def test_standardised_calls_are_the_passes_of_a_fit(iris, dtype, offset):
     assert_allclose(model.loss_curve_, whole.loss_curve_, rtol=rtol)
 
 
-def test_counters_and_history_go_on(iris):
+def test_counters_and_history_go_on(iris, task, network):
     X, y = iris
     model = network()
-    model.partial_fit(X[:40], y[:40], classes=[0, 1, 2])
+    model.partial_fit(X[:40], y[:40], **task.first(y))
     model.partial_fit(X[40:], y[40:])
     model.partial_fit(X, y)
     assert model.n_iter_ == 3
@@ -89,7 +105,7 @@ def test_counters_and_history_go_on(iris):
     assert model.best_loss_ == model.loss_curve_.min()
 
 
-def test_the_validation_curves_of_a_fit_are_kept(iris):
+def test_the_validation_curves_of_a_fit_are_kept(iris, network):
     """Later passes, which have no held-out rows, leave them without a number."""
     X, y = iris
     model = network(max_iter=3).fit(X, y, X_val=X[::2], y_val=y[::2])
@@ -105,14 +121,14 @@ def test_the_validation_curves_of_a_fit_are_kept(iris):
     assert model.best_validation_score_ is None
 
 
-def test_printed_iterations_go_on(iris, capsys):
+def test_printed_iterations_go_on(iris, network, capsys):
     model = network(verbose=2)
     passes(model, *iris, 3)
     printed = [line.split(",")[0] for line in capsys.readouterr().out.splitlines()]
     assert printed == ["Iteration 1", "Iteration 2", "Iteration 3"]
 
 
-def test_every_call_shuffles_anew(iris):
+def test_every_call_shuffles_anew(iris, network):
     """`MLPClassifier` with an integer seed visits the rows alike in every call."""
     X, y = iris
     orders = []
@@ -128,24 +144,49 @@ def test_every_call_shuffles_anew(iris):
     assert not np.array_equal(orders[1], orders[2])
 
 
-def test_dropout_draws_anew_in_every_call(iris):
+def test_dropout_draws_anew_in_every_call(iris, network):
     X, y = iris
     model = network("sgd", dropout=0.5, shuffle=False, learning_rate_init=1e-12)
     passes(model, X, y, 3)
     assert len(np.unique(model.loss_curve_)) == 3
 
 
-def test_the_first_call_fixes_the_standardisation(iris):
+def test_the_first_call_fixes_the_standardisation(iris, task, network):
     X, y = iris
     first, later = X[:75] * 3 + 7, X[75:] * 50 - 900
     model = network(dtype="float64")
-    model.partial_fit(first, y[:75], classes=[0, 1, 2]).partial_fit(later, y[75:])
+    model.partial_fit(first, y[:75], **task.first(y)).partial_fit(later, y[75:])
     mean, scale = first.mean(axis=0), first.std(axis=0)
     plain = network(dtype="float64", standardize=False)
-    plain.partial_fit((first - mean) / scale, y[:75], classes=[0, 1, 2])
+    plain.partial_fit((first - mean) / scale, y[:75], **task.first(y))
     plain.partial_fit((later - mean) / scale, y[75:])
-    wanted = plain.predict_proba((later - mean) / scale)
-    assert_allclose(model.predict_proba(later), wanted, rtol=1e-6)
+    wanted = task.answers(plain, (later - mean) / scale)
+    assert_allclose(task.answers(model, later), wanted, rtol=1e-6)
+
+
+def unit_of(task, y):
+    """Return what a network measures y from, and in."""
+    if task is NUMBERS:
+        return y.mean(), y.std()
+    if task is COUNTS:
+        return 0.0, y.mean()
+    low, median, high = np.quantile(y, [0.25, 0.5, 0.75], method="inverted_cdf")
+    return median, (high - low) / 1.349
+
+
+@tasks(*OF_NUMBERS)
+def test_the_first_call_fixes_the_unit_of_y(iris, task, network):
+    """Later numbers, of whatever spread, are measured in it."""
+    X, y = iris
+    rows = np.random.RandomState(0).permutation(150)
+    first, later = rows[:75], rows[75:]
+    model, other = network(dtype="float64"), network(dtype="float64")
+    model.partial_fit(X[first], y[first]).partial_fit(X[later], 3 * y[later])
+    center, scale = unit_of(task, y[first])
+    inside = (y[first] - center) / scale, (3 * y[later] - center) / scale
+    other.partial_fit(X[first], inside[0]).partial_fit(X[later], inside[1])
+    assert_allclose(model.predict(X), center + scale * other.predict(X), rtol=1e-9)
+    assert_allclose(model.loss_curve_, other.loss_curve_, rtol=1e-9)
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -153,7 +194,7 @@ def test_the_first_call_fixes_the_standardisation(iris):
 @pytest.mark.parametrize("standardize", [True, "robust"])
 @pytest.mark.parametrize("method", ["partial_fit", "fit"])
 def test_columns_that_are_constant_now_keep_their_weights(
-    iris, method, standardize, container
+    iris, network, method, standardize, container
 ):
     """Of a later call on few rows, after a fit and where ``fit`` starts warm."""
     X, y = container(iris[0]), iris[1]
@@ -165,20 +206,22 @@ def test_columns_that_are_constant_now_keep_their_weights(
     getattr(model, method)(X_now, y_now)
     for now, then in zip(layers(model), before, strict=True):
         assert_allclose(now, then, rtol=1e-7, atol=1e-7)
-    assert model.score(X, y) == score
+    assert_allclose(model.score(X, y), score, rtol=1e-9)
 
 
 @pytest.mark.parametrize("n_rows", [1, 10, 60])
-def test_the_automatic_penalty_does_not_depend_on_the_chunk(iris, n_rows):
+def test_the_automatic_penalty_does_not_depend_on_the_chunk(
+    iris, task, network, n_rows
+):
     X, y = iris
     rows = np.random.RandomState(0).permutation(len(X))[:n_rows]
-    model = network().partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+    model = network().partial_fit(X[rows], y[rows], **task.first(y))
     assert model.alpha_ / n_rows == pytest.approx(1 / 3000)
     model.partial_fit(X, y)
     assert model.alpha_ / len(X) == pytest.approx(1 / 3000)
 
 
-def test_after_a_fit_the_penalty_is_as_strong_per_row(iris):
+def test_after_a_fit_the_penalty_is_as_strong_per_row(iris, network):
     X, y = iris
     model = network("auto", batch_size="auto", learning_rate="auto").fit(X, y)
     per_row = model.alpha_ / len(X)
@@ -187,19 +230,21 @@ def test_after_a_fit_the_penalty_is_as_strong_per_row(iris):
         assert model.alpha_ / n_rows == pytest.approx(per_row)
 
 
-def test_one_row_at_a_time_is_learnt_from(iris):
+def test_one_row_at_a_time_is_learnt_from(iris, task, network):
     X, y = iris
     model = network(standardize=False)
     for i in np.random.RandomState(0).permutation(np.tile(np.arange(150), 5)):
-        model.partial_fit(X[i : i + 1], y[i : i + 1], classes=[0, 1, 2])
+        model.partial_fit(X[i : i + 1], y[i : i + 1], **task.first(y))
     assert model.score(X, y) > 0.9
 
 
 @pytest.mark.parametrize("pickled", [False, True])
-def test_an_adaptive_rate_falls_where_calls_no_longer_improve(iris, pickled):
+def test_an_adaptive_rate_falls_where_calls_no_longer_improve(
+    iris, task, network, pickled
+):
     model = network("sgd", learning_rate="adaptive", tol=10.0, n_iter_no_change=2)
     for _ in range(8):
-        model.partial_fit(*iris, classes=[0, 1, 2])
+        model.partial_fit(*iris, **task.first(iris[1]))
         model = pickle.loads(pickle.dumps(model)) if pickled else model
     rates = 0.02 / np.array([1, 1, 1, 1, 5, 5, 5, 25])
     assert_allclose(model.history_["learning_rate"], rates)
@@ -207,21 +252,23 @@ def test_an_adaptive_rate_falls_where_calls_no_longer_improve(iris, pickled):
     assert model.history_["learning_rate"][-1] == 0.5
 
 
-def test_one_class_alone_is_refused(iris):
+@of_labels
+def test_one_class_alone_is_refused(iris, network):
     X, y = iris
     with pytest.raises(ValueError, match="classes=.* holds one class only"):
         network().partial_fit(X, 0 * y, classes=[0])
 
 
 @pytest.mark.parametrize("classes", [[0, 1], ["a", "b", "c"]])
-def test_classes_of_an_indicator_matrix_are_its_columns(iris, classes):
+@of_labels
+def test_classes_of_an_indicator_matrix_are_its_columns(iris, network, classes):
     X, y = iris
     with pytest.raises(ValueError, match="classes=.* do not fit y"):
         network().partial_fit(X, np.eye(3)[y], classes=classes)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_a_changed_learning_rate_is_honoured(iris, solver):
+def test_a_changed_learning_rate_is_honoured(iris, network, solver):
     model = passes(network(solver), *iris, 2)
     before = [a.copy() for a in layers(model)]
     model.set_params(learning_rate_init=1e-30).partial_fit(*iris)
@@ -244,14 +291,32 @@ def test_a_changed_learning_rate_is_honoured(iris, solver):
         {"nesterovs_momentum": False},
         {"shuffle": False},
         {"dropout": 0.5},
-        {"label_smoothing": 0.5},
-        {"class_weight": {0: 5.0, 1: 1.0, 2: 1.0}},
         {"max_grad_norm": 1e-3},
         {"learning_rate": "invscaling"},
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_other_changed_parameters_are_honoured(iris, change):
+def test_other_changed_parameters_are_honoured(iris, network, change):
+    assert_honoured(network, iris, change)
+
+
+@of_labels
+@pytest.mark.parametrize(
+    "change",
+    [{"label_smoothing": 0.5}, {"class_weight": {0: 5.0, 1: 1.0, 2: 1.0}}],
+    ids=lambda change: next(iter(change)),
+)
+def test_changed_parameters_of_labels_are_honoured(iris, network, change):
+    assert_honoured(network, iris, change)
+
+
+@of_numbers
+@pytest.mark.parametrize("change", [{"loss": "quantile", "quantile": 0.9}])
+def test_changed_parameters_of_numbers_are_honoured(iris, network, change):
+    assert_honoured(network, iris, change)
+
+
+def assert_honoured(network, iris, change):
     model = passes(network("sgd"), *iris, 2)
     other = copy.deepcopy(model).set_params(**change)
     model.partial_fit(*iris)
@@ -274,7 +339,7 @@ def test_other_changed_parameters_are_honoured(iris, change):
     ],
     ids=lambda change: " ".join(f"{k}={v}" for k, v in change.items()),
 )
-def test_changes_of_what_is_carried(iris, first, then):
+def test_changes_of_what_is_carried(iris, network, first, then):
     """They are refused by name, or training goes on and improves."""
     model = passes(network(**first), *iris, 5)
     loss, name = model.loss_, next(iter(then))
@@ -287,7 +352,8 @@ def test_changes_of_what_is_carried(iris, first, then):
         assert model.loss_ < loss
 
 
-def test_chunks_need_not_hold_every_class(iris):
+@of_labels
+def test_chunks_need_not_hold_every_class(iris, network):
     X, y = iris
     model = network()
     for _ in range(30):
@@ -298,7 +364,8 @@ def test_chunks_need_not_hold_every_class(iris):
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", {0: 1.0, 1: 2.0, 2: 3.0}])
-def test_chunks_of_one_class_with_class_weight(iris, class_weight):
+@of_labels
+def test_chunks_of_one_class_with_class_weight(iris, network, class_weight):
     X, y = iris
     model = network(class_weight=class_weight)
     for k in (0, 1, 2):
@@ -306,7 +373,8 @@ def test_chunks_of_one_class_with_class_weight(iris, class_weight):
     assert np.isfinite(model.loss_)
 
 
-def test_string_labels_and_unsorted_classes(iris):
+@of_labels
+def test_string_labels_and_unsorted_classes(iris, network):
     X, y = iris
     names = np.array(["ant", "bee", "cow"])
     model = network().partial_fit(X[:9], names[y[:9]], classes=["cow", "ant", "bee"])
@@ -314,7 +382,19 @@ def test_string_labels_and_unsorted_classes(iris):
     assert_array_equal(passes_on.classes_, names)
 
 
-def test_several_labels(iris):
+@tasks(*OF_NUMBERS)
+def test_several_columns_of_numbers(iris, task, network):
+    X, labels = iris[0], np.arange(150) // 50
+    Y = task.several(labels)
+    model = network()
+    for _ in range(40):
+        model.partial_fit(X, Y)
+    assert model.predict(X).shape == (150, 2)
+    assert model.score(X, Y) > 0.85
+
+
+@of_labels
+def test_several_labels(iris, network):
     X, y = iris
     Y = np.c_[y == 0, y > 0, X[:, 0] > 0].astype(int)
     model = network()
@@ -324,16 +404,16 @@ def test_several_labels(iris):
     assert (model.predict(X) == Y).mean() > 0.8
 
 
-def test_sparse_and_dense_chunks_mix(iris):
+def test_sparse_and_dense_chunks_mix(iris, task, network):
     X, y = iris
     mixed, dense = network(dtype="float64"), network(dtype="float64")
     for chunk in (sparse.csr_matrix(X), X, sparse.csc_matrix(X)):
-        mixed.partial_fit(chunk, y, classes=[0, 1, 2])
-        dense.partial_fit(X, y, classes=[0, 1, 2])
+        mixed.partial_fit(chunk, y, **task.first(y))
+        dense.partial_fit(X, y, **task.first(y))
     assert_allclose(mixed.coefs_[0], dense.coefs_[0], rtol=1e-6)
 
 
-def test_max_iter_and_patience_do_not_matter_nor_warn(iris):
+def test_max_iter_and_patience_do_not_matter_nor_warn(iris, network):
     model = network(max_iter=50, n_iter_no_change=1, tol=100.0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -341,8 +421,8 @@ def test_max_iter_and_patience_do_not_matter_nor_warn(iris):
     assert model.n_iter_ == 5
 
 
-def test_auto_settles_on_a_minibatch_solver(iris):
-    model = ScratchMLPClassifier(4).partial_fit(*iris, classes=[0, 1, 2])
+def test_auto_settles_on_a_minibatch_solver(iris, task):
+    model = passes(task.network(4), *iris, 1)
     assert model.solver_ in OPTIMIZERS
     assert model.n_iter_ == 1
 
@@ -352,18 +432,18 @@ def test_auto_settles_on_a_minibatch_solver(iris):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("solver", ["auto", "adam"])
-def test_it_goes_on_from_a_fit(iris, solver):
+def test_it_goes_on_from_a_fit(iris, task, network, solver):
     X, y = iris
     model = network(solver, learning_rate="auto", batch_size="auto").fit(X, y)
-    before, n_iter = model.predict_proba(X), model.n_iter_
+    before, n_iter = task.answers(model, X), model.n_iter_
     model.set_params(learning_rate_init=1e-30).partial_fit(X[:60] * 2, y[:60])
-    assert_allclose(model.predict_proba(X), before, rtol=1e-3, atol=1e-5)
+    assert_allclose(task.answers(model, X), before, rtol=1e-3, atol=1e-5)
     assert model.n_iter_ == n_iter + 1
     assert len(model.loss_curve_) == n_iter + 1
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_fit_begins_again(iris):
+def test_fit_begins_again(iris, network):
     X, y = iris
     model = network(max_iter=3)
     fresh = clone(model).fit(X, y)
@@ -373,7 +453,7 @@ def test_fit_begins_again(iris):
     assert vars(model).keys() == vars(fresh).keys()
 
 
-def test_a_clone_forgets(iris):
+def test_a_clone_forgets(iris, network):
     model = passes(network(), *iris, 4)
     assert_same_bits(passes(clone(model), *iris, 1), passes(network(), *iris, 1))
 
@@ -388,7 +468,9 @@ def through_pickle(model):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("between", [through_pickle, copy.deepcopy])
-def test_a_pickle_between_the_calls_changes_no_bit(iris, solver, dropout, between):
+def test_a_pickle_between_the_calls_changes_no_bit(
+    iris, network, solver, dropout, between
+):
     given = {"dropout": dropout, "random_state": np.random.RandomState(5)}
     straight = passes(network(solver, **copy.deepcopy(given)), *iris, 6)
     model = network(solver, **given)
@@ -398,15 +480,16 @@ def test_a_pickle_between_the_calls_changes_no_bit(iris, solver, dropout, betwee
     assert_array_equal(model.loss_curve_, straight.loss_curve_)
 
 
-def test_an_interrupted_sequence_resumes_from_its_pickle():
-    X, y = load_digits(return_X_y=True)
+def test_an_interrupted_sequence_resumes_from_its_pickle(task, network):
+    X, labels = load_digits(return_X_y=True)
+    y = task.y(labels)
     chunks = np.array_split(np.arange(len(X)), 9)
     straight = network()
     for rows in chunks:
-        straight.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        straight.partial_fit(X[rows], y[rows], **task.first(y))
     model, saved = network(), None
     for rows in chunks[:4]:
-        model.partial_fit(X[rows], y[rows], classes=np.arange(10))
+        model.partial_fit(X[rows], y[rows], **task.first(y))
         saved = pickle.dumps(model)
     del model
     resumed = pickle.loads(saved)
@@ -429,7 +512,9 @@ def failing_at(monkeypatch, n, error):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_an_error_inside_a_pass_leaves_everything_as_it_was(iris, monkeypatch, solver):
+def test_an_error_inside_a_pass_leaves_everything_as_it_was(
+    iris, network, monkeypatch, solver
+):
     """Weights, random state, optimizer state: as if the call had not been."""
     straight = passes(network(solver), *iris, 3)
     model = passes(network(solver), *iris, 2)
@@ -442,14 +527,14 @@ def test_an_error_inside_a_pass_leaves_everything_as_it_was(iris, monkeypatch, s
 
 @pytest.mark.parametrize("n_before", [0, 2])
 def test_an_interruption_inside_a_pass_leaves_a_model_that_goes_on(
-    iris, monkeypatch, n_before
+    iris, task, network, monkeypatch, n_before
 ):
     X, y = iris
     model = passes(network(), X, y, n_before)
     failing_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        model.partial_fit(X, y, classes=[0, 1, 2])
-    assert np.isfinite(model.predict_proba(X)).all()
+        model.partial_fit(X, y, **task.first(y))
+    assert np.isfinite(task.answers(model, X)).all()
     passes(model, X, y, 30)
     assert model.score(X, y) > 0.8
 
@@ -458,7 +543,7 @@ def test_an_interruption_inside_a_pass_leaves_a_model_that_goes_on(
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("n_before", [0, 2])
 def test_an_interrupted_call_made_again_changes_no_bit(
-    iris, monkeypatch, solver, dropout, n_before
+    iris, task, network, monkeypatch, solver, dropout, n_before
 ):
     X, y = iris
     model = passes(network(solver, dropout=dropout), X, y, n_before)
@@ -466,7 +551,7 @@ def test_an_interrupted_call_made_again_changes_no_bit(
     before = pickle.dumps(model)
     failing_at(monkeypatch, 3, KeyboardInterrupt())
     with pytest.raises(KeyboardInterrupt):
-        model.partial_fit(X, y, classes=[0, 1, 2])
+        model.partial_fit(X, y, **task.first(y))
     if n_before:
         assert pickle.dumps(model) == before
     model = passes(through_pickle(model), X, y, 2)
@@ -481,7 +566,7 @@ def interrupted_after_the_pass(model, X, y, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(TrainingRun, "_restore_best", interrupt)
         with pytest.raises(KeyboardInterrupt):
-            model.partial_fit(X, y, classes=[0, 1, 2])
+            passes(model, X, y, 1)
     return model
 
 
@@ -490,7 +575,7 @@ def interrupt(*args, **kwargs):
 
 
 def test_a_fitted_model_stands_when_its_first_partial_fit_is_interrupted(
-    iris, monkeypatch
+    iris, network, monkeypatch
 ):
     X, y = iris
     model = network(max_iter=20, alpha=1.0).fit(X, y)
@@ -501,18 +586,19 @@ def test_a_fitted_model_stands_when_its_first_partial_fit_is_interrupted(
     assert_same_bits(passes(model, X, y, 1), straight)
 
 
-def test_a_second_interruption_loses_nothing(iris, monkeypatch):
+def test_a_second_interruption_loses_nothing(iris, task, network, monkeypatch):
     """Where it comes before the training."""
     X, y = iris
     model = interrupted_after_the_pass(network(), X, y, monkeypatch)
     before = pickle.dumps(model)
     monkeypatch.setattr(Standardizer, "from_rows", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        model.partial_fit(X[:, :3], y, classes=[0, 1, 2])
+        model.partial_fit(X[:, :3], y, **task.first(y))
     assert pickle.dumps(model) == before
 
 
-def test_after_an_interrupted_first_call_all_begins_anew(iris, monkeypatch):
+@of_labels
+def test_after_an_interrupted_first_call_all_begins_anew(iris, network, monkeypatch):
     """Counters, classes and architecture too."""
     X, y = iris
     model = interrupted_after_the_pass(network(), X, y, monkeypatch)
@@ -532,7 +618,7 @@ def test_after_an_interrupted_first_call_all_begins_anew(iris, monkeypatch):
 @pytest.mark.parametrize("n_before", [0, 3])
 @pytest.mark.parametrize("batch_size", [32, 150])
 def test_a_call_that_diverged_is_as_if_it_had_not_been(
-    iris, solver, lost, n_before, batch_size
+    iris, network, solver, lost, n_before, batch_size
 ):
     """Optimizer state included: a lower rate, or good rows, and it goes on.
 
@@ -556,7 +642,7 @@ def test_a_call_that_diverged_is_as_if_it_had_not_been(
 @pytest.mark.parametrize("batch_size", [32, 150])
 @pytest.mark.parametrize("n_before", [0, 8])
 def test_a_diverged_call_counts_for_no_patience_and_no_other_rule(
-    iris, solver, batch_size, n_before
+    iris, network, solver, batch_size, n_before
 ):
     X, y = iris
     given = {"shuffle": False, "standardize": False, "learning_rate": "adaptive"}
@@ -574,7 +660,7 @@ def test_a_diverged_call_counts_for_no_patience_and_no_other_rule(
 
 
 @pytest.mark.parametrize("solver", ["adam", "adamw"])
-def test_moments_without_bounds_are_not_carried(iris, solver):
+def test_moments_without_bounds_are_not_carried(iris, network, solver):
     """A step over their root would be zero for ever, and nobody would be told."""
     X, y = iris
     model = passes(network(solver, standardize=False), X, y, 1)
@@ -598,7 +684,7 @@ def test_moments_without_bounds_are_not_carried(iris, solver):
         ({"early_stopping": True}, "early_stopping=True"),
     ],
 )
-def test_changed_parameters_are_refused_by_name(iris, change, message):
+def test_changed_parameters_are_refused_by_name(iris, network, change, message):
     model = passes(network(), *iris, 2).set_params(**change)
     before = pickle.dumps(model)
     with pytest.raises(ValueError, match=message):
@@ -609,29 +695,58 @@ def test_changed_parameters_are_refused_by_name(iris, change, message):
 def bad_calls(X, y):
     return {
         "width": ((X[:, :3], y), "X has 3 features, but .* is expecting 4"),
-        "unseen class": ((X, y + 1), r"y has classes that .* does not know: \[3\]"),
-        "other classes": ((X, y, None, [0, 1]), r"classes=\[0, 1\] is not the same"),
-        "more classes": ((X, y, None, [0, 1, 2, 3]), "is not the same"),
         "inf": ((X * np.inf, y), "Column 0 of X contains infinity"),
         "no rows": ((X[:0], y[:0]), r"0 sample\(s\)"),
         "weights": ((X, y, -np.ones(len(y))), "sample_weight"),
+    }
+
+
+def bad_calls_of_labels(X, y):
+    return {
+        "unseen class": ((X, y + 1), r"y has classes that .* does not know: \[3\]"),
+        "other classes": ((X, y, None, [0, 1]), r"classes=\[0, 1\] is not the same"),
+        "more classes": ((X, y, None, [0, 1, 2, 3]), "is not the same"),
         "indicator": ((X, np.eye(3, dtype=int)[y]), "y "),
     }
 
 
+def bad_calls_of_numbers(X, y):
+    return {
+        "gap": ((X, np.where(y > 6, np.nan, y)), "y contains NaN"),
+        "several columns": ((X, np.c_[y, y]), "y has 2 columns, .* fitted with 1"),
+        "texts": ((X, y.astype(str)), "y must hold numbers"),
+    }
+
+
 @pytest.mark.parametrize("name", bad_calls(np.zeros((2, 4)), np.zeros(2, int)))
-def test_bad_calls_are_refused_and_change_nothing(iris, name):
+def test_bad_calls_are_refused_and_change_nothing(iris, network, name):
+    assert_refused(network, iris, *bad_calls(*iris)[name])
+
+
+@of_labels
+@pytest.mark.parametrize("name", bad_calls_of_labels(None, np.zeros(2, int)))
+def test_bad_labels_are_refused_and_change_nothing(iris, network, name):
+    assert_refused(network, iris, *bad_calls_of_labels(*iris)[name])
+
+
+@of_numbers
+@pytest.mark.parametrize("name", bad_calls_of_numbers(None, np.zeros(2)))
+def test_bad_numbers_are_refused_and_change_nothing(iris, network, name):
+    assert_refused(network, iris, *bad_calls_of_numbers(*iris)[name])
+
+
+def assert_refused(network, iris, arguments, message):
     straight = passes(network(), *iris, 3)
     model = passes(network(), *iris, 2)
     before = pickle.dumps(model)
-    arguments, message = bad_calls(*iris)[name]
     with pytest.raises(ValueError, match=message):
         model.partial_fit(*arguments)
     assert pickle.dumps(model) == before
     assert_same_bits(model.partial_fit(*iris), straight)
 
 
-def test_a_first_call_that_fails_leaves_nothing(iris):
+@of_labels
+def test_a_first_call_that_fails_leaves_nothing(iris, network):
     X, y = iris
     model = network()
     with pytest.raises(ValueError, match=r"does not know: \[2\]"):
@@ -642,7 +757,7 @@ def test_a_first_call_that_fails_leaves_nothing(iris):
 # scikit-learn's own use
 
 
-def test_learning_curve(iris):
+def test_learning_curve(iris, network):
     X, y = iris
     given = {"train_sizes": [0.3, 0.6, 1.0], "shuffle": True, "random_state": 0}
     sizes, _, scores = learning_curve(
@@ -650,3 +765,32 @@ def test_learning_curve(iris):
     )
     assert_array_equal(sizes, [30, 60, 100])
     assert np.isfinite(scores).all()
+
+
+# The unit of y
+
+
+@tasks(*OF_NUMBERS)
+@pytest.mark.parametrize("origin", [2000.0, 1e9])
+def test_after_fit_one_row_changes_no_unit(task, origin):
+    """Which has no spread of its own."""
+    X = np.random.RandomState(0).randn(200, 3)
+    y = origin * (task is not COUNTS) + np.exp(X[:, 0])
+    model = task.network((8,), solver="adam", random_state=0).fit(X, y)
+    before, units = model.predict(X), (model.target_center_, model.target_scale_)
+    model.partial_fit(X[:1], y[:1])
+    assert_array_equal((model.target_center_, model.target_scale_), units)
+    assert np.abs(model.predict(X) - before).max() < 0.2 * np.std(y)
+
+
+@tasks(COUNTS)
+def test_a_stream_may_begin_with_zeros(task):
+    X = np.random.RandomState(0).randn(300, 2)
+    y = np.exp(X[:, 0])
+    model = task.network((8,), solver="adam", learning_rate_init=0.02, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.partial_fit(X[:10], np.zeros(10))
+        for _ in range(200):
+            model.partial_fit(X, y)
+    assert model.score(X, y) > 0.9

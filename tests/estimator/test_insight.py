@@ -7,13 +7,15 @@ from scipy import sparse
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import LabelBinarizer
+from tasks import LABELS, OF_NUMBERS
 from test_activations import FORMULAS
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 KINDS = ["binary", "multiclass", "multilabel"]
+OF_A_LOSS = {task.of_a_loss: task for task in OF_NUMBERS}
+several_too = pytest.mark.parametrize("n_columns", [1, 2])
 
 
 def data(kind, n_features=5):
@@ -24,12 +26,14 @@ def data(kind, n_features=5):
     Y = (z + rng.randn(*z.shape) > 0).astype(int)
     X = X * np.logspace(-1, 1, n_features)
     y = np.array(["b", "c", "a"])[Y[:, 0] + Y[:, 1]]
-    return X, {"binary": y == "c", "multiclass": y, "multilabel": Y}[kind]
+    numbers = 10 * np.logaddexp(0, z[:, :2])
+    known = {"binary": y == "c", "multiclass": y, "multilabel": Y, "numbers": numbers}
+    return X, known[kind]
 
 
-def network(hidden=(6, 4), activation="tanh", **params):
+def network(hidden=(6, 4), activation="tanh", task=LABELS, **params):
     params = {"alpha": 0.03, "max_iter": 30, "random_state": 0} | params
-    return ScratchMLPClassifier(hidden, activation, **params)
+    return task.network(hidden, activation, **params)
 
 
 def output(model, of, k):
@@ -73,6 +77,48 @@ def test_gradients_are_finite_differences(kind, of):
         assert got.shape == X.shape
         assert np.abs(expected).max(axis=0).min() > 1e-4
         assert_allclose(got, expected, rtol=1e-6, atol=1e-8)
+
+
+@several_too
+@pytest.mark.parametrize("loss", OF_A_LOSS)
+def test_gradients_of_numbers_are_finite_differences(loss, n_columns):
+    """Of the prediction itself: of a Poisson loss behind the exponential."""
+    X, Y = data("numbers")
+    y = Y[:, 0] if n_columns == 1 else Y
+    model = network(task=OF_A_LOSS[loss]).fit(X, y)
+    for k in range(n_columns):
+        expected = finite_differences(column_of(model, k), X)
+        got = model.input_gradients(X, k)
+        assert got.shape == X.shape
+        assert np.abs(expected).max(axis=0).min() > 1e-3
+        assert_allclose(got, expected, rtol=1e-6, atol=1e-6)
+    assert_array_equal(model.input_gradients(X), model.input_gradients(X, target=0))
+    got = model.input_gradients(sparse.csr_matrix(X))
+    assert_allclose(got, model.input_gradients(X), rtol=1e-9, atol=1e-12)
+    assert_gradients_refuse(model, X, n_columns)
+
+
+def column_of(model, k):
+    """Return the prediction of a column of y, as a function of X."""
+    return lambda X: model.predict(X).reshape(len(X), -1)[:, k]
+
+
+def assert_gradients_refuse(model, X, n_columns):
+    for target in (n_columns, -1, 0.0, "a", None, [0]):
+        told = rf"target=.* does not exist: y has {n_columns} columns, counted from 0"
+        with pytest.raises(ValueError, match=told):
+            model.input_gradients(X, target)
+
+
+@pytest.mark.parametrize("loss", OF_A_LOSS)
+def test_gradients_of_a_line_are_its_coefficients(loss):
+    X, Y = data("numbers")
+    model = network((), task=OF_A_LOSS[loss]).fit(X, Y)
+    for k in range(2):
+        line = np.broadcast_to(model.coefs_[0][:, k], X.shape)
+        if loss == "poisson":
+            line = line * model.predict(X)[:, [k]]
+        assert_allclose(model.input_gradients(X, k), line, rtol=1e-9)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -164,12 +210,12 @@ def test_gradients_refuse(arguments, message):
         model.input_gradients(X, **arguments)
 
 
-def test_insight_needs_a_fitted_model():
+def test_insight_needs_a_fitted_model(task):
     X, _ = data("binary")
     with pytest.raises(NotFittedError):
-        network().input_gradients(X)
+        network(task=task).input_gradients(X)
     with pytest.raises(NotFittedError):
-        network().hidden_activations(X)
+        network(task=task).hidden_activations(X)
 
 
 # hidden_activations
@@ -187,6 +233,15 @@ def test_hidden_activations_follow_the_formula(activation):
         assert_allclose(a, expected, rtol=1e-10, atol=1e-10)
         assert_array_equal(a, model.hidden_activations(X, layer=l - 3))
     assert_array_equal(a, model.hidden_activations(X))
+
+
+@pytest.mark.parametrize("loss", OF_A_LOSS)
+def test_hidden_activations_lead_to_the_prediction(loss):
+    X, Y = data("numbers")
+    model = network(task=OF_A_LOSS[loss]).fit(X, Y)
+    out = model.hidden_activations(X) @ model.coefs_[-1] + model.intercepts_[-1]
+    expected = np.exp(out) if loss == "poisson" else out
+    assert_allclose(model.predict(X), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,15 +6,19 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.datasets import make_classification
-from sklearn.ensemble import StackingClassifier, VotingClassifier
+from sklearn.ensemble import (
+    StackingClassifier,
+    StackingRegressor,
+    VotingClassifier,
+    VotingRegressor,
+)
 from sklearn.exceptions import UnsetMetadataPassedError
-from sklearn.metrics import accuracy_score, make_scorer
-from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_validate
+from sklearn.metrics import get_scorer
+from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
-
-from sklearn_scratchnn import ScratchMLPClassifier
+from tasks import LABELS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -22,8 +26,9 @@ HELD_OUT = ("X_val", "y_val", "sample_weight_val")
 
 
 @pytest.fixture(scope="module")
-def data():
-    X, y = make_classification(170, 6, n_informative=4, random_state=0)
+def data(task):
+    X, labels = make_classification(170, 6, n_informative=4, random_state=0)
+    y = task.y(labels)
     rng = np.random.RandomState(0)
     weights = rng.randint(0, 4, 170).astype(float)
     held_out = dict(zip(HELD_OUT, (X[120:], y[120:], weights[120:]), strict=True))
@@ -36,18 +41,26 @@ def routing():
         yield
 
 
-def network(**parameters):
-    given = {"hidden_layer_sizes": 4, "solver": "gd", "max_iter": 30, "alpha": 1.0}
-    given |= {"random_state": 0, "n_iter_no_change": np.inf}
-    return ScratchMLPClassifier(**(given | parameters))
+@pytest.fixture(scope="module")
+def network(task):
+    def make(**parameters):
+        given = {"hidden_layer_sizes": 4, "solver": "gd", "max_iter": 30, "alpha": 1.0}
+        given |= {"random_state": 0, "n_iter_no_change": np.inf}
+        return task.network(**(given | parameters))
+
+    return make
 
 
 def pipeline(last, **parameters):
     return Pipeline([("scale", StandardScaler()), ("network", last)], **parameters)
 
 
-def requesting(*names):
-    return network().set_fit_request(**dict.fromkeys(names, True))
+@pytest.fixture
+def requesting(network):
+    def make(*names):
+        return network().set_fit_request(**dict.fromkeys(names, True))
+
+    return make
 
 
 def assert_same(model, wanted):
@@ -59,7 +72,7 @@ def assert_same(model, wanted):
 
 
 @pytest.fixture(scope="module")
-def wanted(data):
+def wanted(data, network):
     """What every way there must give: by hand, without a pipeline."""
     X, y, weights, held_out = data
     scaler = StandardScaler().fit(X)
@@ -73,7 +86,7 @@ def wanted(data):
 # Routing off
 
 
-def test_off_a_pipeline_takes_prefixed_names(data, wanted):
+def test_off_a_pipeline_takes_prefixed_names(data, network, wanted):
     X, y, weights, held_out = data
     given = {"sample_weight": weights} | held_out
     model = pipeline(network())
@@ -84,7 +97,7 @@ def test_off_a_pipeline_takes_prefixed_names(data, wanted):
     )
 
 
-def test_off_a_search_slices_weights_and_hands_on_held_out_rows(data):
+def test_off_a_search_slices_weights_and_hands_on_held_out_rows(data, network):
     X, y, weights, held_out = data
     search = GridSearchCV(network(), {"alpha": [0.1, 1.0]}, cv=3)
     search.fit(X, y, sample_weight=weights, **held_out)
@@ -95,7 +108,7 @@ def test_off_a_search_slices_weights_and_hands_on_held_out_rows(data):
     )
 
 
-def test_off_a_search_over_a_pipeline(data, wanted):
+def test_off_a_search_over_a_pipeline(data, network, wanted):
     X, y, weights, held_out = data
     given = {"sample_weight": weights} | held_out
     search = GridSearchCV(pipeline(network()), {"network__alpha": [1.0]}, cv=3)
@@ -103,10 +116,10 @@ def test_off_a_search_over_a_pipeline(data, wanted):
     assert_same(search.best_estimator_["network"], wanted["raw"])
 
 
-def test_off_the_folds_see_their_rows_weights(data):
+def test_off_the_folds_see_their_rows_weights(data, network):
     """A search's first fold, fitted by hand."""
     X, y, weights, _ = data
-    cv = StratifiedKFold(3)
+    cv = KFold(3)
     train, test = next(cv.split(X, y))
     scores = cross_validate(
         network(), X, y, cv=cv, params={"sample_weight": weights}, return_estimator=True
@@ -119,24 +132,25 @@ def test_off_the_folds_see_their_rows_weights(data):
 # Routing on
 
 
-def test_on_nothing_is_requested_until_asked_for(routing):
+def test_on_nothing_is_requested_until_asked_for(task, network, requesting, routing):
     requests = get_routing_for_object(network()).fit.requests
     assert requests == dict.fromkeys(["sample_weight", *HELD_OUT])
     asked = get_routing_for_object(requesting(*HELD_OUT)).fit.requests
     assert asked == {"sample_weight": None} | dict.fromkeys(HELD_OUT, True)
     partial = get_routing_for_object(network(solver="sgd")).partial_fit.requests
-    assert partial == {"sample_weight": None, "classes": None}
+    classes = {"classes": None} if task is LABELS else {}
+    assert partial == {"sample_weight": None} | classes
 
 
 @pytest.mark.parametrize("name", ["sample_weight", "X_val"])
-def test_on_what_nobody_asked_for_is_refused_by_name(data, routing, name):
+def test_on_what_nobody_asked_for_is_refused_by_name(data, network, routing, name):
     X, y, weights, held_out = data
     given = {"sample_weight": weights} | held_out
     with pytest.raises(UnsetMetadataPassedError, match=name):
         pipeline(network()).fit(X, y, **{name: given[name]})
 
 
-def test_on_what_is_declined_is_left_out(data, routing):
+def test_on_what_is_declined_is_left_out(data, network, routing):
     X, y, weights, _ = data
     model = network().set_fit_request(sample_weight=False)
     search = GridSearchCV(
@@ -148,7 +162,9 @@ def test_on_what_is_declined_is_left_out(data, routing):
 
 @pytest.mark.parametrize("transform", [False, True])
 @pytest.mark.parametrize("searched", [False, True])
-def test_on_through_a_pipeline_and_a_search(data, wanted, routing, transform, searched):
+def test_on_through_a_pipeline_and_a_search(
+    data, task, requesting, wanted, routing, transform, searched
+):
     X, y, weights, held_out = data
     last = requesting("sample_weight", *HELD_OUT)
     scale = StandardScaler().set_fit_request(sample_weight=False)
@@ -157,7 +173,7 @@ def test_on_through_a_pipeline_and_a_search(data, wanted, routing, transform, se
         transform_input=["X_val"] if transform else None,
     )
     if searched:
-        scoring = make_scorer(accuracy_score).set_score_request(sample_weight=True)
+        scoring = get_scorer(task.score_scorer).set_score_request(sample_weight=True)
         model = GridSearchCV(model, {"network__alpha": [1.0]}, scoring=scoring, cv=3)
     model.fit(X, y, sample_weight=weights, **held_out)
     model = model.best_estimator_ if searched else model
@@ -166,19 +182,21 @@ def test_on_through_a_pipeline_and_a_search(data, wanted, routing, transform, se
     assert_allclose(model["network"].validation_scores_, right.validation_scores_)
 
 
-def test_on_weights_reach_fits_and_scores_of_a_search(data, routing):
+def test_on_weights_reach_fits_and_scores_of_a_search(
+    data, network, requesting, routing
+):
     X, y, weights, _ = data
     model = requesting("sample_weight").set_score_request(sample_weight=True)
-    search = GridSearchCV(model, {"alpha": [0.1]}, cv=StratifiedKFold(3))
+    search = GridSearchCV(model, {"alpha": [0.1]}, cv=KFold(3))
     search.fit(X, y, sample_weight=weights)
     scores = []
-    for train, test in StratifiedKFold(3).split(X, y):
+    for train, test in KFold(3).split(X, y):
         fold = network(alpha=0.1).fit(X[train], y[train], weights[train])
         scores.append(fold.score(X[test], y[test], weights[test]))
     assert_allclose(search.best_score_, np.mean(scores))
 
 
-def test_on_an_alias(data, routing):
+def test_on_an_alias(data, network, routing):
     X, y, weights, _ = data
     model = pipeline(network().set_fit_request(sample_weight="importance"))
     model.fit(X, y, importance=weights)
@@ -186,30 +204,33 @@ def test_on_an_alias(data, routing):
     assert_same(model["network"], network().fit(scaled, y, weights))
 
 
-@pytest.mark.parametrize("ensemble", [VotingClassifier, StackingClassifier])
-def test_on_through_an_ensemble(data, routing, ensemble):
+@pytest.mark.parametrize("stacked", [False, True])
+def test_on_through_an_ensemble(data, task, network, requesting, routing, stacked):
     X, y, weights, _ = data
-    model = ensemble([("network", requesting("sample_weight"))])
-    if ensemble is StackingClassifier:
+    kinds = [VotingRegressor, StackingRegressor]
+    if task is LABELS:
+        kinds = [VotingClassifier, StackingClassifier]
+    model = kinds[stacked]([("network", requesting("sample_weight"))])
+    if stacked:
         model.set_params(final_estimator=requesting("sample_weight"), cv=3)
     model.fit(X, y, sample_weight=weights)
     assert_same(model.estimators_[0], network().fit(X, y, weights))
 
 
-def test_on_partial_fit(data, routing):
+def test_on_partial_fit(data, task, network, routing):
     X, y, weights, _ = data
     model = network(solver="sgd").set_partial_fit_request(sample_weight=True)
     requests = get_routing_for_object(model).partial_fit.requests
     assert requests["sample_weight"] is True
-    direct = network(solver="sgd").partial_fit(X, y, weights, classes=[0, 1])
-    routed = clone(model).partial_fit(X, y, sample_weight=weights, classes=[0, 1])
+    direct = network(solver="sgd").partial_fit(X, y, weights, **task.first(y))
+    routed = clone(model).partial_fit(X, y, sample_weight=weights, **task.first(y))
     assert_array_equal(routed.coefs_[0], direct.coefs_[0])
 
 
-def test_on_the_estimators_own_scorer_sees_the_weights(data, routing):
+def test_on_the_estimators_own_scorer_sees_the_weights(data, task, network, routing):
     """Inside early stopping too, where no request was made for it."""
     X, y, weights, held_out = data
-    model = network(scoring="accuracy").fit(X, y, weights, **held_out)
+    model = network(scoring=task.score_scorer).fit(X, y, weights, **held_out)
     with config_context(enable_metadata_routing=False):
-        off = network(scoring="accuracy").fit(X, y, weights, **held_out)
+        off = network(scoring=task.score_scorer).fit(X, y, weights, **held_out)
     assert_array_equal(model.validation_scores_, off.validation_scores_)

@@ -12,21 +12,20 @@ from joblib import cpu_count, parallel_config
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.ensemble import BaggingClassifier
+from sklearn.ensemble import BaggingClassifier, BaggingRegressor
 from sklearn.model_selection import GridSearchCV, cross_validate
+from tasks import LABELS
 from threadpoolctl import threadpool_info, threadpool_limits
-
-from sklearn_scratchnn import ScratchMLPClassifier
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 GRID = {"alpha": [0.01, 0.3], "hidden_layer_sizes": [(), (4,)]}
 
 
 @pytest.fixture(scope="module")
-def iris():
-    X, y = load_iris(return_X_y=True)
-    order = np.random.RandomState(0).permutation(len(y))
-    return X[order], y[order]
+def iris(task):
+    X, labels = load_iris(return_X_y=True)
+    order = np.random.RandomState(0).permutation(len(labels))
+    return X[order], task.y(labels)[order]
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +58,13 @@ def backend(request):
     return two_workers
 
 
-def network(**params):
-    params = {"solver": "adam", "max_iter": 4, "random_state": 0} | params
-    return ScratchMLPClassifier((4,), **params)
+@pytest.fixture
+def network(task):
+    def make(**params):
+        params = {"solver": "adam", "max_iter": 4, "random_state": 0} | params
+        return task.network((4,), **params)
+
+    return make
 
 
 def n_blas_threads(*_):
@@ -74,8 +77,8 @@ def n_blas_threads(*_):
 # Searches
 
 
-def test_a_search_finds_the_same(iris, backend):
-    search = GridSearchCV(network(), GRID, cv=2, scoring="neg_log_loss", n_jobs=1)
+def test_a_search_finds_the_same(iris, task, network, backend):
+    search = GridSearchCV(network(), GRID, cv=2, scoring=task.loss_scorer, n_jobs=1)
     expected = clone(search).fit(*iris)
     with backend():
         got = clone(search).set_params(n_jobs=2).fit(*iris)
@@ -85,7 +88,7 @@ def test_a_search_finds_the_same(iris, backend):
     assert_array_equal(best.coefs_[0], best_expected.coefs_[0])
 
 
-def test_a_fitted_estimator_comes_back_whole(iris, backend):
+def test_a_fitted_estimator_comes_back_whole(iris, network, backend):
     expected = cross_validate(network(), *iris, cv=2, return_estimator=True)
     with backend():
         got = cross_validate(network(), *iris, cv=2, return_estimator=True, n_jobs=2)
@@ -94,7 +97,7 @@ def test_a_fitted_estimator_comes_back_whole(iris, backend):
         assert_array_equal(model.loss_curve_, model_expected.loss_curve_)
 
 
-def test_workers_take_read_only_memory_maps(iris):
+def test_workers_take_read_only_memory_maps(iris, network):
     X = np.tile(iris[0], (2000, 1))
     y = np.tile(iris[1], 2000)
     assert X.nbytes > 2**20
@@ -107,38 +110,40 @@ def test_workers_take_read_only_memory_maps(iris):
         assert_allclose(fitted.coefs_[0], fitted_expected.coefs_[0], rtol=1e-10)
 
 
-def test_an_ensemble_with_workers(iris, backend):
-    ensemble = BaggingClassifier(network(), n_estimators=4, random_state=0)
-    expected = clone(ensemble).fit(*iris).predict_proba(iris[0])
+def test_an_ensemble_with_workers(iris, task, network, backend):
+    bagging = BaggingClassifier if task is LABELS else BaggingRegressor
+    ensemble = bagging(network(), n_estimators=4, random_state=0)
+    expected = task.answers(clone(ensemble).fit(*iris), iris[0])
     with backend():
-        got = clone(ensemble).set_params(n_jobs=2).fit(*iris).predict_proba(iris[0])
+        parallel = clone(ensemble).set_params(n_jobs=2).fit(*iris)
+        got = task.answers(parallel, iris[0])
     assert_allclose(got, expected, rtol=1e-12)
 
 
 # Callbacks
 
 
-def searched_with(callbacks, iris):
-    model = network().set_callbacks(*callbacks)
+def searched_with(callbacks, model, iris):
+    model.set_callbacks(*callbacks)
     grid = {"alpha": [0.01, 0.3]}
     return GridSearchCV(model, grid, cv=2, n_jobs=2).fit(*iris)
 
 
-def test_validation_logs_come_back_from_workers(iris, backend):
+def test_validation_logs_come_back_from_workers(iris, task, network, backend):
     pytest.importorskip("sklearn.callback")
     from sklearn_scratchnn.callbacks import ValidationMonitor
 
     logs = []
     for context in (lambda: parallel_config(n_jobs=1, backend="sequential"), backend):
-        monitor = ValidationMonitor(*iris, scoring="neg_log_loss")
+        monitor = ValidationMonitor(*iris, scoring=task.loss_scorer)
         with context():
-            searched_with([monitor], iris)
+            searched_with([monitor], network(), iris)
         logs.append(monitor.get_logs().data)
     assert len({row["parent_task_id_path"] for row in logs[0]}) >= 2 * 2 + 1
     assert logs[0] == logs[1]
 
 
-def test_early_stopping_works_in_workers(iris, backend):
+def test_early_stopping_works_in_workers(iris, network, backend):
     pytest.importorskip("sklearn.callback")
     from sklearn_scratchnn.callbacks import EarlyStopping
 
@@ -148,7 +153,7 @@ def test_early_stopping_works_in_workers(iris, backend):
     assert [fitted.n_iter_ for fitted in got["estimator"]] == [2, 2]
 
 
-def test_checkpoints_are_written_in_workers(iris, backend, tmp_path):
+def test_checkpoints_are_written_in_workers(iris, network, backend, tmp_path):
     pytest.importorskip("sklearn.callback")
     from sklearn_scratchnn.callbacks import Checkpoint
 
@@ -159,7 +164,9 @@ def test_checkpoints_are_written_in_workers(iris, backend, tmp_path):
     assert_array_equal(newest.coefs_[0], search.best_estimator_.coefs_[0])
 
 
-def test_progress_bars_nest_with_workers(iris, backend, capsys, monkeypatch):
+def test_progress_bars_nest_with_workers(
+    iris, task, network, backend, capsys, monkeypatch
+):
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
     monkeypatch.setenv("COLUMNS", "200")
@@ -169,7 +176,7 @@ def test_progress_bars_nest_with_workers(iris, backend, capsys, monkeypatch):
         search.fit(*iris)
     bar = r"^( *)GridSearchCV - (\S.*?) +━+ +(\d+)%"
     bars = re.findall(bar, capsys.readouterr().out, re.MULTILINE)
-    inner = "ScratchMLPClassifier - fit"
+    inner = f"{task.of_one.__name__} - fit"
     assert {(len(indent), task) for indent, task, _ in bars} == {
         (0, "fit"),
         (2, "search #0"),
@@ -182,7 +189,7 @@ def test_progress_bars_nest_with_workers(iris, backend, capsys, monkeypatch):
 # Threads of BLAS
 
 
-def test_workers_do_not_oversubscribe(iris, backend):
+def test_workers_do_not_oversubscribe(iris, network, backend):
     model = network(early_stopping=True, scoring=n_blas_threads)
     with backend():
         got = cross_validate(
@@ -201,25 +208,28 @@ def two_threads():
         yield
 
 
-def test_small_products_use_one_thread_and_give_the_others_back(iris, two_threads):
+def test_small_products_use_one_thread_and_give_the_others_back(
+    iris, network, two_threads
+):
     model = network(early_stopping=True, scoring=n_blas_threads).fit(*iris)
     assert_array_equal(model.validation_scores_, 1)
     assert n_blas_threads() == 2
 
 
-def test_large_products_keep_their_threads(two_threads):
+def test_large_products_keep_their_threads(task, network, two_threads):
     X = np.random.RandomState(0).randn(450, 200)
     model = network(early_stopping=True, scoring=n_blas_threads)
     model.set_params(hidden_layer_sizes=(200,), max_iter=1, batch_size=400)
-    model.fit(X, X[:, 0] > 0)
+    y = task.y((X[:, 0] > 0).astype(int))
+    model.fit(X, y)
     assert_array_equal(model.validation_scores_, 2)
     with threadpool_limits(1, user_api="blas"):
-        model.fit(X, X[:, 0] > 0)
+        model.fit(X, y)
     assert_array_equal(model.validation_scores_, 1)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_threads_are_given_back_after_an_error(iris, two_threads, error):
+def test_threads_are_given_back_after_an_error(iris, network, two_threads, error):
     def failing(estimator, X, y):
         raise error
 
@@ -287,22 +297,22 @@ def test_threads_are_given_back_after_fits_that_overlap():
 # dask-ml
 
 
-def test_incremental_is_partial_fit_on_each_block(iris, dask_client):
+def test_incremental_is_partial_fit_on_each_block(iris, task, network, dask_client):
     wrappers = pytest.importorskip("dask_ml.wrappers")
     import dask.array as da
 
     X, y = iris
     blocks = da.from_array(X, chunks=(30, 4)), da.from_array(y, chunks=30)
     incremental = wrappers.Incremental(network(), shuffle_blocks=False)
-    incremental.fit(*blocks, classes=[0, 1, 2])
+    incremental.fit(*blocks, **task.first(y))
     expected = network()
     for start in range(0, len(X), 30):
         rows = slice(start, start + 30)
-        expected.partial_fit(X[rows], y[rows], classes=[0, 1, 2])
+        expected.partial_fit(X[rows], y[rows], **task.first(y))
     assert incremental.estimator_.t_ == len(X)
     for W, W_expected in zip(incremental.estimator_.coefs_, expected.coefs_):
         assert_array_equal(W, W_expected)
-    p = incremental.predict_proba(blocks[0]).compute()
-    assert_array_equal(p, expected.predict_proba(X))
-    incremental.partial_fit(*blocks, classes=[0, 1, 2])
+    answers = incremental.predict_proba if task is LABELS else incremental.predict
+    assert_array_equal(answers(blocks[0]).compute(), task.answers(expected, X))
+    incremental.partial_fit(*blocks, **task.first(y))
     assert incremental.estimator_.t_ == 2 * len(X)

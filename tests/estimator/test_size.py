@@ -9,28 +9,31 @@ from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator
 from sklearn.datasets import make_moons
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
-@pytest.fixture(scope="module")
-def wide():
-    """200 features, three classes; validation rows besides."""
+@pytest.fixture
+def wide(task):
+    """200 features, three classes or numbers; validation rows besides."""
     rng = np.random.RandomState(0)
-    X, y = rng.randn(150, 200), np.arange(150) % 3
+    X, y = rng.randn(150, 200), task.y(np.arange(150) % 3)
     return X[:120], y[:120], {"X_val": X[120:], "y_val": y[120:]}
 
 
-def network(solver, **parameters):
-    given = {"hidden_layer_sizes": (150, 20), "max_iter": 3}
-    if solver in OPTIMIZERS:
-        given["batch_size"] = 40
-    if solver == "gauss_newton":
-        given |= {"hidden_layer_sizes": (2,), "activation": "tanh"}
-    return ScratchMLPClassifier(solver=solver, random_state=0, **(given | parameters))
+@pytest.fixture
+def network(task):
+    def make(solver, **parameters):
+        given = {"hidden_layer_sizes": (150, 20), "max_iter": 3}
+        if solver in OPTIMIZERS:
+            given["batch_size"] = 40
+        if solver == "gauss_newton":
+            given |= {"hidden_layer_sizes": (2,), "activation": "tanh"}
+        return task.network(solver=solver, random_state=0, **(given | parameters))
+
+    return make
 
 
 def weight_bytes(model):
@@ -40,7 +43,9 @@ def weight_bytes(model):
 @pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("protocol", [4, 5])
-def test_a_pickle_holds_the_weights_once(wide, solver, early_stopping, protocol):
+def test_a_pickle_holds_the_weights_once(
+    wide, network, solver, early_stopping, protocol
+):
     X, y, held_out = wide
     model = network(solver, early_stopping=early_stopping).fit(X, y, **held_out)
     size = len(pickle.dumps(model, protocol))
@@ -49,20 +54,22 @@ def test_a_pickle_holds_the_weights_once(wide, solver, early_stopping, protocol)
 
 @pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
 @pytest.mark.parametrize("hidden", [(3,), (100,)])
-def test_a_pickle_is_small_after_as_many_passes_as_a_solver_makes(solver, hidden):
+def test_a_pickle_is_small_after_as_many_passes_as_a_solver_makes(task, solver, hidden):
     """The curves are most of it, where the network is small: 48 bytes an epoch."""
-    X, y = make_moons(200, noise=0.2, random_state=0)
+    X, labels = make_moons(200, noise=0.2, random_state=0)
+    y = task.y(labels)
     given = {"hidden_layer_sizes": hidden, "activation": "tanh", "random_state": 0}
-    model = ScratchMLPClassifier(solver=solver, **given).fit(X, y)
+    model = task.network(solver=solver, **given).fit(X, y)
     allowed = 1.2 * weight_bytes(model) + 20_000 + 48 * model.n_iter_
     assert len(pickle.dumps(model)) < allowed
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_a_pickle_is_small_with_validation_rows_too(early_stopping):
-    X, y = make_moons(40, noise=0.2, random_state=0)
+def test_a_pickle_is_small_with_validation_rows_too(task, early_stopping):
+    X, labels = make_moons(40, noise=0.2, random_state=0)
+    y = task.y(labels)
     given = {"hidden_layer_sizes": (3,), "max_iter": 5_000, "n_iter_no_change": 5_000}
-    model = ScratchMLPClassifier(
+    model = task.network(
         solver="gd", early_stopping=early_stopping, random_state=0, **given
     )
     model.fit(X[:30], y[:30], X_val=X[30:], y_val=y[30:])
@@ -72,7 +79,7 @@ def test_a_pickle_is_small_with_validation_rows_too(early_stopping):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_curves_come_back_to_the_bit(wide, early_stopping):
+def test_curves_come_back_to_the_bit(wide, network, early_stopping):
     X, y, held_out = wide
     model = network("adam", early_stopping=early_stopping, max_iter=7)
     model.fit(X, y, **held_out)
@@ -90,7 +97,7 @@ def test_curves_come_back_to_the_bit(wide, early_stopping):
     assert pickle.loads(pickle.dumps(model)).loss_curve_ == [1.0]
 
 
-def test_float32_halves_it(wide):
+def test_float32_halves_it(wide, network):
     X, y, _ = wide
     sizes = [
         len(pickle.dumps(network("adam").fit(X.astype(dtype), y)))
@@ -100,15 +107,15 @@ def test_float32_halves_it(wide):
 
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_partial_fit_keeps_its_state_until_the_next_fit(wide, solver):
+def test_partial_fit_keeps_its_state_until_the_next_fit(wide, task, network, solver):
     X, y, _ = wide
-    model = network(solver).partial_fit(X, y, classes=[0, 1, 2])
+    model = network(solver).partial_fit(X, y, **task.first(y))
     assert len(pickle.dumps(model)) > 1.4 * weight_bytes(model)
     model.fit(X, y)
     assert len(pickle.dumps(model)) < 1.2 * weight_bytes(model) + 20_000
 
 
-def test_many_passes_cost_their_numbers_only(wide):
+def test_many_passes_cost_their_numbers_only(wide, network):
     X, y, _ = wide
     short, long = (network("sgd", max_iter=n).fit(X, y) for n in (1, 101))
     grown = len(pickle.dumps(long)) - len(pickle.dumps(short))
@@ -129,7 +136,7 @@ def plain(value):
 
 @pytest.mark.parametrize("solver", [*SOLVERS, "auto"])
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_attributes_are_plain(wide, solver, early_stopping):
+def test_attributes_are_plain(wide, network, solver, early_stopping):
     X, y, held_out = wide
     model = network(solver, early_stopping=early_stopping).fit(X, y, **held_out)
     odd = {name for name, value in vars(model).items() if not plain(value)}
@@ -137,15 +144,17 @@ def test_attributes_are_plain(wide, solver, early_stopping):
 
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_what_partial_fit_carries_is_plain_but_for_the_random_state(wide, solver):
+def test_what_partial_fit_carries_is_plain_but_for_the_random_state(
+    wide, task, network, solver
+):
     X, y, _ = wide
-    model = network(solver, dropout=0.1).partial_fit(X, y, classes=[0, 1, 2])
+    model = network(solver, dropout=0.1).partial_fit(X, y, **task.first(y))
     carried = dict(vars(model._training_state))
     assert isinstance(carried.pop("random_state"), np.random.RandomState)
     assert plain(carried)
 
 
-def test_fitted_arrays_are_no_views_of_larger_ones(wide):
+def test_fitted_arrays_are_no_views_of_larger_ones(wide, network):
     """A view would keep the whole of its base alive, and drag it into a pickle."""
     X, y, held_out = wide
     for solver in SOLVERS:
@@ -154,7 +163,7 @@ def test_fitted_arrays_are_no_views_of_larger_ones(wide):
             assert a.base is None or a.base.nbytes == a.nbytes
 
 
-def test_the_estimator_has_no_attribute_that_is_an_estimator(wide):
+def test_the_estimator_has_no_attribute_that_is_an_estimator(wide, network):
     X, y, _ = wide
     model = network("adam").fit(X, y)
     assert not any(isinstance(v, BaseEstimator) for v in vars(model).values())

@@ -8,10 +8,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import sparse
 from sklearn.datasets import load_iris
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.gradient_check import GradientCheck, check_gradient
-from sklearn_scratchnn.network.losses import LOSSES
+from sklearn_scratchnn.network.losses import LOSSES, HuberLoss, QuantileLoss
+from sklearn_scratchnn.network.number_losses import SMOOTHED
 from sklearn_scratchnn.training.dropout import DropoutMasks
 
 NETWORKS = [()] + [(name,) * n for name in ACTIVATIONS for n in (1, 2, 3)]
@@ -23,7 +24,15 @@ def name_of(network):
 
 
 networks = pytest.mark.parametrize("activations", NETWORKS, ids=name_of)
-losses = pytest.mark.parametrize("loss", LOSSES)
+losses = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+other_settings = pytest.mark.parametrize(
+    "loss",
+    [HuberLoss(0.1), HuberLoss(3.0), QuantileLoss(0.1), QuantileLoss(0.9)],
+    ids=str,
+)
+numbers = pytest.mark.parametrize(
+    "loss", [name for name, loss in LOSSES.items() if loss.predicts_numbers]
+)
 weights = pytest.mark.parametrize("weight", [None, WEIGHTS], ids=["even", "weighted"])
 
 
@@ -65,7 +74,16 @@ def test_gradient_of_mixed_layers(objective_of, pair, loss):
     assert check.relative_error < 1e-6, f"\n{check}"
 
 
-@losses
+@other_settings
+@weights
+def test_gradient_of_losses_with_settings(objective_of, loss, weight):
+    check = check_gradient(objective_of(("tanh",), loss, sample_weight=weight))
+    assert check.relative_error < 1e-6, f"\n{check}"
+
+
+@pytest.mark.parametrize(
+    "loss", [name for name, loss in LOSSES.items() if not loss.predicts_numbers]
+)
 def test_gradient_of_smoothed_labels(objective_of, loss):
     check = check_gradient(objective_of(("tanh",), loss, smoothing=0.2))
     assert check.relative_error < 1e-6, f"\n{check}"
@@ -135,16 +153,34 @@ def torch_loss(loss, z, y):
     import torch
     from torch.nn import functional
 
+    y = torch.tensor(y)
+
+    def poisson():
+        rows = functional.poisson_nll_loss(z, y, log_input=True, reduction="none")
+        return rows + torch.xlogy(y, y) - y
+
+    def quantile():
+        u, q, h = y - z, loss.quantile, SMOOTHED
+        pinball = torch.maximum(q * u, (q - 1) * u)
+        return torch.where(u.abs() < h, q * u + (h - u) ** 2 / (4 * h), pinball)
+
     oracles = {
         "softmax_cross_entropy": lambda: functional.cross_entropy(
-            z, torch.tensor(y), reduction="none"
+            z, y, reduction="none"
         ),
         "logistic_cross_entropy": lambda: functional.binary_cross_entropy_with_logits(
-            z, torch.tensor(y, dtype=z.dtype), reduction="none"
-        ).sum(dim=1),
+            z, y.to(z.dtype), reduction="none"
+        ),
+        "squared_error": lambda: functional.mse_loss(z, y, reduction="none") / 2,
+        "poisson": poisson,
+        "huber": lambda: functional.huber_loss(
+            z, y, delta=loss.huber_threshold, reduction="none"
+        ),
+        "quantile": quantile,
     }
-    assert loss in oracles, f"{loss} has no counterpart in this test yet"
-    return oracles[loss]()
+    assert loss.name in oracles, f"{loss.name} has no counterpart in this test yet"
+    rows = oracles[loss.name]()
+    return rows if rows.ndim == 1 else rows.sum(dim=1)
 
 
 def torch_value_and_gradients(objective, activations, loss, data, weight, alpha):
@@ -165,18 +201,30 @@ def torch_value_and_gradients(objective, activations, loss, data, weight, alpha)
     return value.item(), np.concatenate(flat)
 
 
+def check_against_torch(objective_of, activations, loss, data, weight):
+    settings = {"data": data, "sample_weight": weight, "alpha": 0.3}
+    objective = objective_of(activations, loss, **settings)
+    value, gradient = torch_value_and_gradients(
+        objective, activations, loss, data, weight, 0.3
+    )
+    assert_allclose(objective.value_and_gradient(), value, rtol=1e-12)
+    size = np.abs(gradient).max()
+    assert_allclose(objective.gradient.theta, gradient, rtol=1e-10, atol=1e-10 * size)
+
+
 @networks
 @losses
 @weights
 def test_gradient_against_torch(objective_of, rows_for, activations, loss, weight):
     pytest.importorskip("torch")
-    objective = objective_of(activations, loss, sample_weight=weight, alpha=0.3)
-    value, gradient = torch_value_and_gradients(
-        objective, activations, loss, rows_for(loss), weight, 0.3
-    )
-    assert_allclose(objective.value_and_gradient(), value, rtol=1e-12)
-    size = np.abs(gradient).max()
-    assert_allclose(objective.gradient.theta, gradient, rtol=1e-10, atol=1e-10 * size)
+    check_against_torch(objective_of, activations, loss, rows_for(loss), weight)
+
+
+@other_settings
+@weights
+def test_gradient_of_settings_against_torch(objective_of, rows_for, loss, weight):
+    pytest.importorskip("torch")
+    check_against_torch(objective_of, ("tanh",), loss, rows_for(loss), weight)
 
 
 # With respect to the inputs ---------------------------------------------------------
@@ -205,10 +253,30 @@ def test_input_gradients(activation, of, task):
             return z[:, target] - np.delete(z, target, axis=1).mean(axis=1)
         return z if z.ndim == 1 else z[:, target]
 
-    steps = 1e-5 * np.eye(X.shape[1])
-    differences = [(output(X + h) - output(X - h)) / 2e-5 for h in steps]
+    found = differences(output, X)
     gradients = model.input_gradients(X, target, of)
-    assert_allclose(gradients.T, differences, rtol=1e-6, atol=1e-8)
+    assert_allclose(gradients.T, found, rtol=1e-6, atol=1e-8)
+
+
+def differences(output, X):
+    """Return the derivative of each row's output in each column, (n_columns, n)."""
+    steps = 1e-5 * np.eye(X.shape[1])
+    return np.array([(output(X + h) - output(X - h)) / 2e-5 for h in steps])
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@numbers
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_input_gradients_of_numbers(activation, loss):
+    """In units of y, which are not those that it was trained in."""
+    X, _ = load_iris(return_X_y=True)
+    X, y = X[::3, :3], 1e3 * X[::3, 2:]
+    given = {"loss": loss, "max_iter": 5, "random_state": 0}
+    model = ScratchMLPRegressor((6, 5), activation, **given).fit(X, y)
+    found = differences(lambda X: model.predict(X)[:, 1], X)
+    gradients = model.input_gradients(X, 1)
+    size = np.abs(gradients).max()
+    assert_allclose(gradients.T, found, rtol=1e-6, atol=1e-8 * size)
 
 
 # The check itself -------------------------------------------------------------------

@@ -25,9 +25,11 @@ from sklearn_scratchnn.network.workspace import Workspace, rows_of_a_block
 
 RNG = np.random.RandomState(0)
 X = RNG.randn(7, 4)
-LABELS = {
+TARGETS = {
     "softmax": np.eye(3)[[0, 1, 2, 0, 1, 2, 0]],
     "logistic": RNG.randint(2, size=(7, 3)),
+    "identity": RNG.randn(7, 3),
+    "exp": RNG.randint(4, size=(7, 3)),
 }
 
 
@@ -48,7 +50,7 @@ def gradient_of(made, Y):
 @pytest.mark.parametrize("layer", [0, 1, 2])
 def test_another_array_in_place_of_the_weights_is_used_by_both_passes(loss, layer):
     """Nothing is bound beforehand: forward and backward read the same list."""
-    Y = LABELS[loss.out_activation]
+    Y = TARGETS[loss.out_activation]
     replaced, expected = network(loss=loss.name), network(loss=loss.name)
     other = np.random.RandomState(2).randn(*replaced.weights[layer].shape)
     replaced.weights[layer] = other
@@ -183,7 +185,7 @@ def test_the_head_of_a_workspace_is_its_memory():
 def test_a_workspace_is_used_again(activation):
     """What one batch leaves reaches no other: also not a smaller or a larger one."""
     made = network((activation, activation))
-    Y, ws = LABELS["softmax"], made.workspace(7)
+    Y, ws = TARGETS["softmax"], made.workspace(7)
     expected = gradient_of(made, Y)
     for n in (7, 3, 7):
         gradient = ParameterVector(made.layer_sizes)

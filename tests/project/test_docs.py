@@ -20,9 +20,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from sklearn.neural_network import MLPClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -223,12 +223,17 @@ def test_texts_are_found():
 
 
 @pytest.mark.skipif(not DOCS.is_dir(), reason="an sdist does not carry docs/")
-def test_every_changed_parameter_is_told():
-    """On the page for those who come from ``MLPClassifier``."""
-    page = DOCS / "guide" / "coming_from_mlpclassifier.rst"
-    page = page.read_text(encoding="utf-8")
-    theirs = MLPClassifier().get_params()
-    ours = ScratchMLPClassifier().get_params()
+@pytest.mark.parametrize(
+    ("name", "theirs", "ours"),
+    [
+        ("mlpclassifier", MLPClassifier, ScratchMLPClassifier),
+        ("mlpregressor", MLPRegressor, ScratchMLPRegressor),
+    ],
+)
+def test_every_changed_parameter_is_told(name, theirs, ours):
+    """On the page for those who come from scikit-learn's."""
+    page = (DOCS / "guide" / f"coming_from_{name}.rst").read_text(encoding="utf-8")
+    theirs, ours = theirs().get_params(), ours().get_params()
     changed = [name for name in ours if theirs.get(name, ...) != ours[name]]
     assert len(changed) > 15
     assert [name for name in changed if f"``{name}``" not in page] == []

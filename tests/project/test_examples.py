@@ -223,6 +223,34 @@ def check_ensemble(lines):
     assert mean[1] < noisy[1]
 
 
+def check_prediction_intervals(lines):
+    for q in (0.05, 0.5, 0.95):
+        assert find(lines, f"quantile {q:4.2f}:")[0] == pytest.approx(q, abs=0.04)
+    assert find(lines, "rows where the quantiles cross")[0] < 0.01
+    (all_rows, *quarters), (overall, *fixed) = (
+        find(lines, name) for name in ("quantiles ", "one width ")
+    )
+    assert min(all_rows, overall) > 0.86
+    assert np.ptp(quarters) < 0.08 < 0.2 < np.ptp(fixed)
+
+
+def check_counts(lines):
+    linear, network, squared, true = (
+        find(lines, name)
+        for name in (
+            "linear, poisson",
+            "network, poisson",
+            "network, squared error",
+            "the true rate",
+        )
+    )
+    assert true[0] < network[0] < min(linear[0], squared[0])
+    assert network[1] < 0.6 * linear[1]
+    assert network[2] > 0
+    expected, made = find(lines, "claims expected")
+    assert expected == pytest.approx(made, rel=0.1)
+
+
 PICTURES = {
     "decision_boundaries": ["decision_boundaries"],
     "hidden_sizes": ["hidden_sizes", "hidden_sizes_losses"],
@@ -237,6 +265,8 @@ PICTURES = {
     "network": ["network_diagram", "network_hidden_units", "network_classes"],
     "imbalanced": ["imbalanced"],
     "ensemble": ["ensemble", "ensemble_calibration"],
+    "prediction_intervals": ["prediction_intervals"],
+    "counts": ["counts"],
     "early_stopping": ["early_stopping"],
     "search_curves": ["search_curves"],
 }

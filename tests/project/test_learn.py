@@ -145,6 +145,19 @@ def test_gradient_check():
     assert min(error(1e-2), error(1e-12)) > 2000 * right
 
 
+def test_numbers():
+    page = run("numbers")
+    price, scale = page["price"], page["s"]
+
+    def explained(unit, rate=0.1):
+        layers = page["train"](unit, rate)
+        return page["explained"](unit, page["predict"](layers))
+
+    assert explained(price - page["c"]) < 0.4
+    assert explained(price / scale) > 0.85
+    assert explained(price / scale + 1000) < 0.1
+
+
 def test_sizes():
     few, many = (
         run("sizes", ("make_moons(200", f"make_moons({n}")) for n in (200, 2000)
@@ -234,6 +247,7 @@ def tags_in_code(module):
     [
         ("network/network", ["forward", "backpropagation"]),
         ("network/losses", ["cross_entropy"]),
+        ("network/number_losses", ["numbers"]),
         ("network/gradient_check", ["gradient_check"]),
     ],
 )

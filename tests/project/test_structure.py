@@ -19,7 +19,8 @@ PACKAGE = Path(sklearn_scratchnn.__file__).parent
 ROOMS = {
     "ground": ["version _compat _typing"],
     "network": [
-        "activations sparse parameters workspace gradient_check curvature",
+        "activations sparse parameters workspace gradient_check curvature loss",
+        "number_losses",
         "losses",
         "network",
     ],
@@ -35,7 +36,7 @@ ROOMS = {
         "fit_network",
     ],
     "data": [
-        "distinct encoding frames split standardize table targets rows",
+        "distinct encoding frames split standardize table target_scale targets rows",
         "column_checks",
         "columns",
         "checks table_encoding",
@@ -51,6 +52,7 @@ ROOMS = {
         "fitting",
         "members",
         "base",
+        "ensemble",
     ],
     "displays": [
         "curves figures",
@@ -59,7 +61,7 @@ ROOMS = {
     ],
     "callbacks": ["base", "checkpoint early_stopping validation_monitor"],
     "deploy": ["onnx_graph skops", "onnx"],
-    "public": ["classifier plotting", "ensemble", "__init__"],
+    "public": ["classifier regressor plotting", "ensemble", "__init__"],
 }
 KNOWS = {
     "ground": [],

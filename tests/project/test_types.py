@@ -19,9 +19,8 @@ import numpy as np
 import pytest
 
 import sklearn_scratchnn
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn._compat import Interval, Options, StrOptions
-from sklearn_scratchnn.estimator.constraints import CONSTRAINTS
 
 # With an ``__all__``; of other modules, the names that docs/reference lists.
 PUBLIC = ["", ".plotting", ".callbacks", ".deploy"]
@@ -81,6 +80,10 @@ def test_all_that_is_public_was_found():
         "ScratchMLPClassifier.__init__",
         "ScratchMLPClassifier.partial_fit",
         "ScratchMLPClassifier.hidden_activations",
+        "ScratchMLPRegressor.partial_fit",
+        "ScratchMLPRegressor.input_gradients",
+        "ScratchMLPEnsembleClassifier.members_proba",
+        "ScratchMLPEnsembleRegressor.members_predict",
         "plotting.NetworkDisplay.from_estimator",
         "callbacks.Checkpoint.load",
         "callbacks.EarlyStopping.setup",
@@ -100,7 +103,12 @@ import numpy as np
 from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_scratchnn import ScratchMLPClassifier, __version__
+from sklearn_scratchnn import (
+    ScratchMLPClassifier,
+    ScratchMLPEnsembleRegressor,
+    ScratchMLPRegressor,
+    __version__,
+)
 from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
 from sklearn_scratchnn.deploy import SKOPS_TRUSTED_TYPES, register_onnx
 from sklearn_scratchnn.displays.notebook import caption
@@ -120,6 +128,15 @@ assert_type(model.hidden_activations(X, layer=0), np.ndarray)
 assert_type(model.input_gradients(X, "b", of="probability"), np.ndarray)
 assert_type(model.coefs_, list[np.ndarray])
 assert_type(model.alpha_path_, dict[str, np.ndarray] | None)
+counts = ScratchMLPRegressor(loss="poisson", quantile=0.9, huber_threshold=1)
+assert_type(counts.fit(X, [0, 1, 2, 0], X_val=X, y_val=X[0]), ScratchMLPRegressor)
+assert_type(counts.partial_fit(X, [0.5, 1, 2, 0], [1, 1, 1, 1]), ScratchMLPRegressor)
+assert_type(counts.predict(X), np.ndarray)
+assert_type(counts.input_gradients(X, target=0), np.ndarray)
+several = ScratchMLPEnsembleRegressor(counts, n_estimators=3).fit(X, X)
+assert_type(several, ScratchMLPEnsembleRegressor)
+assert_type(several.doubt(X), np.ndarray)
+assert_type(several.members_predict(X), np.ndarray)
 search = GridSearchCV(model, {"alpha": [0.1, 1.0], "dtype": ["float32"]}).fit(X, y)
 assert_type(NetworkDisplay.from_estimator(search, X, cmap="bwr"), NetworkDisplay)
 display = ReliabilityDisplay.from_estimator(model, X, y, strategy="quantile", lw=1)
@@ -142,6 +159,10 @@ model.fit(X, y, weights=[1, 1, 1, 1])  # wrong: call-arg
 model.fit(None, y).predict_proba()  # wrong: arg-type call-arg
 model.input_gradients(X, of="loss")  # wrong: arg-type
 model.n_iter_.shape  # wrong: attr-defined
+ScratchMLPRegressor(loss=None, class_weight="balanced")  # wrong: arg-type call-arg
+ScratchMLPRegressor(quantile="median")  # wrong: arg-type
+counts.partial_fit(X, y, classes=[0, 1])  # wrong: call-arg
+several.doubt(X, measure="std")  # wrong: call-arg
 NetworkDisplay.from_estimator(model, kind="picture")  # wrong: arg-type
 TrainingCurveDisplay.from_estimator(model, x="hours")  # wrong: arg-type
 Checkpoint(3)  # wrong: arg-type
@@ -176,7 +197,9 @@ def test_mypy_reads_the_types_of_the_installed_package(tmp_path, request):
     assert reported == wanted, result.stdout + result.stderr
 
 
-HINTS = get_type_hints(ScratchMLPClassifier.__init__)
+ESTIMATORS = [ScratchMLPClassifier, ScratchMLPRegressor]
+CONSTRAINTS = {cls: cls._parameter_constraints for cls in ESTIMATORS}
+HINTS = {cls: get_type_hints(cls.__init__) for cls in ESTIMATORS}
 A_VALUE_OF_EACH_KIND = {
     None: [None],
     "boolean": [True],
@@ -219,14 +242,18 @@ def words(hint):
     return set().union(*map(words, get_args(hint)))
 
 
-@pytest.mark.parametrize("name", CONSTRAINTS)
-def test_types_of_parameters_agree_with_their_constraints(name):
-    allowed = [v for constraint in CONSTRAINTS[name] for v in values_for(constraint)]
-    refused = [value for value in allowed if not allows(HINTS[name], value)]
+@pytest.mark.parametrize(
+    ("cls", "name"), [(cls, name) for cls in ESTIMATORS for name in CONSTRAINTS[cls]]
+)
+def test_types_of_parameters_agree_with_their_constraints(cls, name):
+    constraints, hint = CONSTRAINTS[cls][name], HINTS[cls][name]
+    allowed = [v for constraint in constraints for v in values_for(constraint)]
+    refused = [value for value in allowed if not allows(hint, value)]
     assert refused == []
-    assert allows(HINTS[name], None) == (None in allowed)
-    assert words(HINTS[name]) <= {value for value in allowed if isinstance(value, str)}
+    assert allows(hint, None) == (None in allowed)
+    assert words(hint) <= {value for value in allowed if isinstance(value, str)}
 
 
-def test_types_agree_with_constraints_on_the_names_of_parameters():
-    assert set(HINTS) == {*CONSTRAINTS, "return"}
+@pytest.mark.parametrize("cls", ESTIMATORS)
+def test_types_agree_with_constraints_on_the_names_of_parameters(cls):
+    assert set(HINTS[cls]) == {*CONSTRAINTS[cls], "return"}

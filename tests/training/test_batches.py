@@ -7,8 +7,11 @@ from sklearn.metrics import log_loss
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.data.rows import DenseRows, Subset, Targets
+from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.training.objective import Objective
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+
+losses = pytest.mark.parametrize("loss", LOSSES)
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -30,11 +33,12 @@ def visited(monkeypatch):
 @pytest.mark.parametrize("solver", OPTIMIZERS)
 @pytest.mark.parametrize("n_samples", [9, 10, 11, 20, 21, 29])
 @pytest.mark.parametrize("shuffle", [True, False])
-def test_every_row_once_an_epoch(visited, solver, n_samples, shuffle):
+def test_every_row_once_an_epoch(visited, task, solver, n_samples, shuffle):
     """Batches of ten at most, of equal size: none has two rows more than another."""
-    X, y = np.random.RandomState(0).randn(n_samples, 2), np.arange(n_samples) % 2
+    X = np.random.RandomState(0).randn(n_samples, 2)
+    y = task.y(np.arange(n_samples) % 2)
     given = {"solver": solver, "shuffle": shuffle, "batch_size": 10, "random_state": 0}
-    ScratchMLPClassifier((2,), alpha=1.0, max_iter=3, **given).fit(X, y)
+    task.network((2,), alpha=1.0, max_iter=3, **given).fit(X, y)
     sizes = {9: [9], 10: [10], 11: [6, 5], 20: [10, 10], 21: [7] * 3, 29: [10, 10, 9]}
     for rows in visited:
         assert [len(r) for r in rows] == sizes[n_samples] * 3
@@ -44,14 +48,31 @@ def test_every_row_once_an_epoch(visited, solver, n_samples, shuffle):
     assert_array_equal(np.concatenate(visited[0]), np.concatenate(visited[1]))
 
 
+@losses
+def test_targets_are_those_of_the_rows_of_a_batch(objective_of, rows_for, loss):
+    """Labels as rows of a table, or the numbers themselves; also of a block."""
+    X, y = rows_for(loss)
+    Y = y if y.ndim == 2 else np.eye(3)[y]
+    objective = objective_of((), loss, sample_weight=np.arange(12.0), block=4)
+    order = np.random.RandomState(0).permutation(11)
+    for parts, rows in (
+        (objective.blocks(), np.arange(1, 12)),  # the first has no weight
+        (objective.batches(order, 4), order + 1),
+    ):
+        parts = [(np.array(X), np.array(Y)) for X, Y, *_ in parts]
+        found_X, found_Y = map(np.concatenate, zip(*parts, strict=True))
+        assert_array_equal(found_X, X[rows])
+        assert_array_equal(found_Y, Y[rows])
+
+
 @pytest.mark.parametrize("n_samples", [10, 11])
-def test_every_row_of_a_subset_once(n_samples, visited):
+def test_every_row_of_a_subset_once(n_samples, visited, task):
     """Where rows of weight zero, or held-out ones, take no part."""
-    X, y = np.random.RandomState(0).randn(3 * n_samples, 2), np.arange(3 * n_samples)
+    X = np.random.RandomState(0).randn(3 * n_samples, 2)
+    y = task.y(np.arange(3 * n_samples) // 3 % 2)
     weights = (np.arange(3 * n_samples) % 3 == 0).astype(float)
     given = {"solver": "sgd", "batch_size": 5, "random_state": 0}
-    model = ScratchMLPClassifier((2,), alpha=1.0, max_iter=2, **given)
-    model.fit(X, y // 3 % 2, weights)
+    task.network((2,), alpha=1.0, max_iter=2, **given).fit(X, y, weights)
     expected = np.arange(0, 3 * n_samples, 3)
     for rows in visited:
         epochs = np.concatenate(rows)[: 2 * n_samples].reshape(2, n_samples)
@@ -88,9 +109,10 @@ def test_the_weights_of_a_batch_are_of_mean_one_over_its_rows(objective_of):
     np.testing.assert_allclose(total, 1)
 
 
-def test_a_batch_is_a_part_of_the_same_sum(objective_of):
+@losses
+def test_a_batch_is_a_part_of_the_same_sum(objective_of, loss):
     """The gradients of batches, weighed by their rows, sum to the full batch's."""
-    whole, parts = objective_of(("tanh",)), objective_of(("tanh",), block=5)
+    whole, parts = objective_of(("tanh",), loss), objective_of(("tanh",), loss, block=5)
     value = whole.value_and_gradient()
     summed, gradient = 0.0, np.zeros_like(whole.theta)
     for X, Y, weight, ws in parts.batches(np.arange(12), 5):

@@ -8,6 +8,7 @@ Trapp, 1998). The minibatch solvers' rules have `test_optimizers.py`.
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.special import softmax
 
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 from sklearn_scratchnn.training.schedules import SCHEDULES
@@ -19,9 +20,35 @@ N_WEIGHTS = (D + K) * H
 PASSES = 10
 
 
+# The loss of each row, and its second derivative in the logits of one row.
+LOSSES = {
+    "softmax_cross_entropy": lambda z, y: (
+        np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]
+    ),
+    "squared_error": lambda z, y: ((z - y) ** 2).sum(axis=1) / 2,
+    "poisson": lambda z, y: (
+        np.exp(z) - y * z + y * np.log(np.maximum(y, 1)) - y
+    ).sum(axis=1),
+}
+CURVATURES = {
+    "softmax_cross_entropy": lambda z: (
+        np.diag(softmax(z)) - np.outer(softmax(z), softmax(z))
+    ),
+    "squared_error": lambda z: np.eye(K),
+    "poisson": lambda z: np.diag(np.exp(z)),
+}
+
+
+@pytest.fixture(params=LOSSES)
+def rows(request, rows_for):
+    """Return the name of a loss, X and y."""
+    return request.param, *rows_for(request.param, n_samples=30, n_outputs=K)
+
+
 @pytest.fixture
-def rows(rows_for):
-    return rows_for("softmax_cross_entropy", n_samples=30, n_outputs=K)
+def objective(objective_of, rows):
+    name, *data = rows
+    return objective_of(("tanh",), name, data=data, alpha=ALPHA)
 
 
 def split(theta):
@@ -36,9 +63,8 @@ def logits(theta, X):
     return np.tanh(X @ W1 + b1) @ W2 + b2
 
 
-def loss(theta, X, y):
-    z = logits(theta, X)
-    rows = np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(y)), y]
+def loss(theta, name, X, y):
+    rows = LOSSES[name](logits(theta, X), y)
     return (rows.sum() + ALPHA / 2 * np.sum(theta[:N_WEIGHTS] ** 2)) / len(y)
 
 
@@ -48,8 +74,8 @@ def derivative(f, theta, h=1e-30):
     return np.array([np.imag(f(theta + 1j * h * e)) / h for e in directions])
 
 
-def gradient(theta, X, y):
-    return derivative(lambda t: loss(t, X, y), theta)
+def gradient(theta, *rows):
+    return derivative(lambda t: loss(t, *rows), theta)
 
 
 def walk(solver, objective):
@@ -65,8 +91,7 @@ def walk(solver, objective):
     return np.array(thetas)
 
 
-def test_the_loss_written_out_is_the_objective(objective_of, rows):
-    objective = objective_of(("tanh",), data=rows, alpha=ALPHA)
+def test_the_loss_written_out_is_the_objective(objective, rows):
     value = objective.value_and_gradient()
     assert_allclose(loss(objective.theta, *rows), value, rtol=1e-13)
     found = gradient(objective.theta, *rows)
@@ -86,9 +111,8 @@ def descent(max_grad_norm=None):
 
 
 @pytest.mark.parametrize("most", [None, 0.2])
-def test_gradient_descent(objective_of, rows, most):
+def test_gradient_descent(objective, rows, most):
     """theta <- theta - rate g; a longer g is shortened (Pascanu et al., 2013)."""
-    objective = objective_of(("tanh",), data=rows, alpha=ALPHA)
     thetas = walk(descent(most), objective)
     theta, shortened = thetas[0], 0
     for after in thetas[1:]:
@@ -100,11 +124,22 @@ def test_gradient_descent(objective_of, rows, most):
     assert shortened > 0 or most is None
 
 
-def test_gradient_descent_against_torch(objective_of, rows):
+def torch_loss(name, z, y):
+    """Return the mean loss of the rows, less what does not depend on z."""
+    from torch.nn import functional
+
+    if name == "softmax_cross_entropy":
+        return functional.cross_entropy(z, y)
+    if name == "squared_error":
+        return functional.mse_loss(z, y) * K / 2
+    return functional.poisson_nll_loss(z, y) * K
+
+
+def test_gradient_descent_against_torch(objective, rows):
     torch = pytest.importorskip("torch")
-    objective = objective_of(("tanh",), data=rows, alpha=ALPHA)
     thetas = walk(descent(), objective)
-    X, y = torch.from_numpy(rows[0]), torch.from_numpy(rows[1])
+    name, *data = rows
+    X, y = map(torch.from_numpy, data)
     parts = [torch.tensor(part, requires_grad=True) for part in split(thetas[0])]
     rule = torch.optim.SGD(parts, 0.5)
     W1, W2, b1, b2 = parts
@@ -113,7 +148,7 @@ def test_gradient_descent_against_torch(objective_of, rows):
         z = torch.tanh(X @ W1 + b1) @ W2 + b2
         squares = (W1**2).sum() + (W2**2).sum()
         penalty = ALPHA / (2 * len(y)) * squares
-        (torch.nn.functional.cross_entropy(z, y) + penalty).backward()
+        (torch_loss(name, z, y) + penalty).backward()
         rule.step()
         theirs = np.concatenate([part.detach().numpy().ravel() for part in parts])
         assert_allclose(after, theirs, rtol=1e-10, atol=1e-13)
@@ -133,12 +168,11 @@ def two_loops(g, pairs):
     return -q
 
 
-def test_lbfgs(objective_of, rows):
+def test_lbfgs(objective, rows):
     """Each step is along the direction, and as long as Wolfe's conditions ask.
 
     Those of Moré and Thuente's search in SciPy: c_1 = 1e-3, c_2 = 0.9.
     """
-    objective = objective_of(("tanh",), data=rows, alpha=ALPHA)
     solver = SOLVERS["lbfgs"](max_iter=PASSES, max_fun=1000, tol=0.0)
     thetas = walk(solver, objective)
     gradients = [gradient(theta, *rows) for theta in thetas]
@@ -154,27 +188,22 @@ def test_lbfgs(objective_of, rows):
         pairs.append((step, gradients[k + 1] - g))
 
 
-def gauss_newton_matrix(theta, X):
-    """Return the mean of J^T (diag p - p p^T) J over the rows, plus the penalty's."""
+def gauss_newton_matrix(theta, name, X):
+    """Return the mean of J^T (d2C/dz2) J over the rows, plus the penalty's."""
     J = derivative(lambda t: logits(t, X), theta)
-    p = np.exp(logits(theta, X))
-    p /= p.sum(axis=1, keepdims=True)
-    G = sum(
-        J[:, i] @ (np.diag(p[i]) - np.outer(p[i], p[i])) @ J[:, i].T
-        for i in range(len(X))
-    )
+    H = [CURVATURES[name](z) for z in logits(theta, X)]
+    G = sum(J[:, i] @ H[i] @ J[:, i].T for i in range(len(X)))
     G += np.diag(ALPHA * (np.arange(len(theta)) < N_WEIGHTS))
     return G / len(X)
 
 
-def test_gauss_newton(objective_of, rows):
+def test_gauss_newton(objective, rows):
     """Levenberg's damping by Nielsen's rule (1999, eq. 2.4), from 1e-3 max(diag G)."""
-    objective = objective_of(("tanh",), data=rows, alpha=ALPHA)
     thetas = walk(SOLVERS["gauss_newton"](max_iter=PASSES, tol=0.0), objective)
     theta, nu, refused = thetas[0], 2.0, 0
-    mu = 1e-3 * gauss_newton_matrix(theta, rows[0]).diagonal().max()
+    mu = 1e-3 * gauss_newton_matrix(theta, *rows[:2]).diagonal().max()
     for after in thetas[1:]:
-        g, G = gradient(theta, *rows), gauss_newton_matrix(theta, rows[0])
+        g, G = gradient(theta, *rows), gauss_newton_matrix(theta, *rows[:2])
         while True:
             step = -np.linalg.solve(G + mu * np.eye(len(theta)), g)
             actual = loss(theta, *rows) - loss(theta + step, *rows)

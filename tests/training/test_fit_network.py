@@ -9,31 +9,40 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn.data.prepared import PreparedData, prepare
 from sklearn_scratchnn.data.sample import make_sample
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.network.network import Network, make_network
 from sklearn_scratchnn.training.fit_network import Settings, fit_network
 from sklearn_scratchnn.training.observers import Epoch, Observer, PlateauStop
-from sklearn_scratchnn.training.optimizers import Adam
+from sklearn_scratchnn.training.optimizers import OPTIMIZERS, Adam
 from sklearn_scratchnn.training.schedules import Cosine
 from sklearn_scratchnn.training.signals import Outcome, Signal
 from sklearn_scratchnn.training.solvers.gradient_descent import GradientDescent
 from sklearn_scratchnn.training.solvers.lbfgs import LBFGS
+from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
 LOSS = LOSSES["softmax_cross_entropy"]
+NUMBERS = [loss for loss in LOSSES.values() if loss.predicts_numbers]
+losses = pytest.mark.parametrize("loss", [LOSS, *NUMBERS], ids=lambda loss: loss.name)
 
 
-def data(fraction=None):
+def rows(loss=LOSS):
+    """Return iris: its species, or its last two columns as numbers."""
     X, y = load_iris(return_X_y=True)
-    sample = make_sample(X, y, LOSS)
+    return (X[:, :2], X[:, 2:]) if loss.predicts_numbers else (X, y)
+
+
+def data(fraction=None, loss=LOSS):
+    sample = make_sample(*rows(loss), loss)
     draws = np.random.RandomState(5)
     return prepare(sample, fraction=fraction, random_state=draws, standardize="robust")
 
 
-def network(dtype=np.float64):
-    return make_network((4, 6, 3), ["tanh"], LOSS.name, dtype)
+def network(loss=LOSS, dtype=np.float64):
+    n_inputs, n_outputs = (2, 2) if loss.predicts_numbers else (4, 3)
+    return make_network((n_inputs, 6, n_outputs), ["tanh"], loss.name, dtype)
 
 
 def adam(epochs=12):
@@ -43,24 +52,32 @@ def adam(epochs=12):
 LBFGS_SOLVER = LBFGS(max_iter=30, max_fun=1000, tol=1e-4)
 
 
-def trained(settings, seed=0, **given):
-    made = network()
+def trained(settings, seed=0, loss=LOSS, **given):
+    given = {"data": data(loss=loss)} | given
     draws = np.random.RandomState(seed)
     return fit_network(
-        made, given.pop("data", data()), settings, random_state=draws, **given
+        network(loss), given.pop("data"), settings, random_state=draws, **given
     )
 
 
+def estimator(loss, *args, **params):
+    """Return the public class that trains with a loss."""
+    if loss.predicts_numbers:
+        return ScratchMLPRegressor(*args, loss=loss.name, **params)
+    return ScratchMLPClassifier(*args, **params)
+
+
+@losses
 @pytest.mark.parametrize("solver", ["lbfgs", "adam"])
-def test_it_is_what_a_fit_does(solver):
-    """The classifier adds nothing to the parameters but the scale of the columns."""
-    X, y = load_iris(return_X_y=True)
+def test_it_is_what_a_fit_does(loss, solver):
+    """An estimator adds nothing to the parameters but the scales of X and of y."""
     settings = {
         "lbfgs": Settings(LBFGS_SOLVER, alpha=0.5),
         "adam": Settings(adam(), 0.5),
     }
-    run = trained(settings[solver])
-    model = ScratchMLPClassifier(
+    run = trained(settings[solver], loss=loss)
+    model = estimator(
+        loss,
         (6,),
         "tanh",
         solver=solver,
@@ -72,36 +89,82 @@ def test_it_is_what_a_fit_does(solver):
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # thirty epochs of L-BFGS are few
-        model.fit(X, y)
-    standardizer = data().standardizer
+        model.fit(*rows(loss))
+    parts = data(loss=loss)
+    standardizer, units = parts.standardizer, parts.train.target_scale
     W, b = standardizer.fold(run.network.weights[0], run.network.biases[0])
     assert_array_equal(model.coefs_[0], W)
     assert_array_equal(model.intercepts_[0], b)
-    assert_array_equal(model.coefs_[1], run.network.weights[1])
+    W, b = run.network.weights[1], run.network.biases[1]
+    if units is not None:
+        W, b = units.fold(loss, W, b)
+    assert_array_equal(model.coefs_[1], W)
+    assert_array_equal(model.intercepts_[1], b)
     assert_array_equal(model.loss_curve_, run.history.arrays()["loss"])
 
 
-def test_a_start_is_gone_on_from():
+DESCENTS = {  # what sets them apart
+    "gd": {"rate": 0.05, "batch_size": None, "optimizer": OPTIMIZERS["sgd"](0.0)},
+    "sgd": {"rate": 0.05, "optimizer": OPTIMIZERS["sgd"]()},
+    "adam": {"optimizer": OPTIMIZERS["adam"]()},
+    "adamw": {"optimizer": OPTIMIZERS["adamw"]()},
+}
+
+
+def solver_of(name, epochs=40):
+    """Return a solver of some epochs at a rate that suits it."""
+    if name == "lbfgs":
+        return LBFGS(max_iter=epochs, max_fun=1000, tol=1e-4)
+    if name == "gauss_newton":
+        return SOLVERS[name](max_iter=epochs, tol=1e-4)
+    given = {"rate": 0.02, "batch_size": 20} | DESCENTS[name]
+    return SOLVERS[name](schedule=Cosine(), max_iter=epochs, tol=0.0, **given)
+
+
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        pytest.param(name, loss, id=f"{name}-{loss.name}")
+        for name in SOLVERS
+        for loss in NUMBERS
+        if name != "gauss_newton" or loss.has_curvature
+    ],
+)
+@pytest.mark.parametrize("alpha", [0.1, None], ids=["given", "chosen"])
+def test_every_solver_learns_numbers(name, loss, alpha):
+    """The loss falls far below that of the best constant, on the rows trained on."""
+    alpha = 0.0 if name == "adamw" else alpha
+    run = trained(Settings(solver_of(name), alpha=alpha), loss=loss)
+    run.objective.penalty = 0.0
+    constant = data(loss=loss).train.constant_loss()
+    assert run.objective.value() < 0.6 * constant
+
+
+@losses
+def test_a_start_is_gone_on_from(loss):
     settings = Settings(LBFGS(max_iter=500, max_fun=2000, tol=1e-5), alpha=1.0)
-    whole = trained(settings)
+    whole = trained(settings, loss=loss)
     assert whole.outcome is Outcome.CONVERGED
-    made = network()
-    again = fit_network(made, data(), settings, start=whole.network.parameters)
+    made, start = network(loss), whole.network.parameters
+    again = fit_network(made, data(loss=loss), settings, start=start)
     assert again.network is made
     assert len(again.history) <= 1
     assert_allclose(made.parameters.theta, whole.theta, rtol=1e-6, atol=1e-8)
 
 
-def test_alpha_is_chosen_where_it_is_none():
-    run = trained(Settings(LBFGS_SOLVER, alpha=None))
+@losses
+def test_alpha_is_chosen_where_it_is_none(loss):
+    run = trained(Settings(LBFGS_SOLVER, alpha=None), loss=loss)
     assert run.choice.alpha in run.choice.table["alpha"]
     assert run.objective.penalty == run.choice.alpha / 150
-    assert trained(Settings(LBFGS_SOLVER, alpha=2.0)).choice.alpha == 2.0
+    given = trained(Settings(LBFGS_SOLVER, alpha=2.0), loss=loss)
+    assert given.choice.alpha == 2.0
 
 
-def test_the_best_on_held_out_rows_is_kept():
-    parts = data(fraction=0.3)
-    run = trained(Settings(adam(60), alpha=0.0, keep_best=True), data=parts)
+@losses
+def test_the_best_on_held_out_rows_is_kept(loss):
+    settings = Settings(adam(60), alpha=0.0, keep_best=True)
+    run = trained(settings, loss=loss, data=data(0.3, loss))
     scores = run.history.arrays()["validation_score"]
     value, _ = run.held_out.measure(run)
     assert_allclose(-value, scores.max(), rtol=1e-12)
@@ -145,12 +208,13 @@ def test_a_plateau_sees_the_score_or_minus_the_loss():
     assert [plateau.on_epoch(e, None) for e in epochs][-1] is reduce
 
 
+@losses
 @pytest.mark.parametrize("stop_at", [1, 5])
-def test_a_state_goes_on_to_the_same_bits(stop_at):
+def test_a_state_goes_on_to_the_same_bits(stop_at, loss):
     """Through a pickle, dropout and the order of the rows included."""
-    parts = data(fraction=0.3)
+    given = {"loss": loss, "data": data(0.3, loss)}
     settings = Settings(adam(), 0.5, dropout=0.2, keep_best=True, patience=(1e-4, 5))
-    whole = trained(settings, data=parts, observers=(Recorded(),))
+    whole = trained(settings, **given, observers=(Recorded(),))
     states = []
 
     class Keep(Observer):
@@ -159,10 +223,10 @@ def test_a_state_goes_on_to_the_same_bits(stop_at):
                 states.append(pickle.dumps(run.state()))
             return Signal.CONTINUE
 
-    trained(settings, data=parts, observers=(Keep(),))
+    trained(settings, **given, observers=(Keep(),))
     state = pickle.loads(states[0])
     assert len(state.observers["Recorder"]["history"]) == stop_at
-    resumed = trained(settings, data=parts, state=state, observers=(Recorded(),))
+    resumed = trained(settings, **given, state=state, observers=(Recorded(),))
     assert_array_equal(resumed.theta, whole.theta)
     loss = whole.history.arrays()["loss"]
     assert_array_equal(resumed.history.arrays()["loss"], loss)

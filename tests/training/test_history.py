@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from tasks import COUNTS, EVERY_TASK, LABELS, NUMBERS
 
-from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.training.history import History
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
 from sklearn_scratchnn.training.schedules import SCHEDULES
@@ -20,31 +20,42 @@ PLAIN = ["epoch", "loss", "learning_rate", "gradient_norm", "seconds"]
 HELD_OUT = ["validation_loss", "validation_score"]
 
 
-def network(solver, **parameters):
+each_solver_of_each_task = pytest.mark.parametrize(
+    ("task", "solver"),
+    [
+        pytest.param(task, solver, id=f"{task.name}-{solver}")
+        for task in EVERY_TASK
+        for solver in SOLVERS
+        if solver != "gauss_newton" or task in (LABELS, NUMBERS, COUNTS)
+    ],
+)
+
+
+def network(solver, task=LABELS, **parameters):
     given = {"hidden_layer_sizes": 4, "activation": "tanh", "max_iter": 6}
     given |= {"standardize": True}
     given |= {"random_state": 0, "tol": 0.0, "batch_size": 50} | parameters
     if solver != "adamw":
         given = {"alpha": 1.0} | given
-    return ScratchMLPClassifier(solver=solver, **given)
+    return task.network(solver=solver, **given)
 
 
-def objective(model, X, y):
-    """The loss that was trained: mean cross-entropy and penalty, for standardised X."""
-    losses = -model.predict_log_proba(X)[np.arange(len(y)), y]
+def objective(task, model, X, y):
+    """The loss that was trained: its mean and the penalty, for standardised X and y."""
     alpha = 0.0 if model.solver_ == "adamw" else model.alpha_
-    W, *rest = model.coefs_
-    squares = np.sum(np.square(W * X.std(axis=0)[:, np.newaxis]))
-    squares += sum(np.sum(np.square(V)) for V in rest)
-    return losses.mean() + alpha / (2 * len(y)) * squares
+    W1, W2 = model.coefs_
+    W1 = W1 * X.std(axis=0)[:, np.newaxis]
+    W2 = W2 if task is LABELS else W2 / y.std()
+    squares = np.sum(np.square(W1)) + np.sum(np.square(W2))
+    return task.loss(model, X, y) + alpha / (2 * len(y)) * squares
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
+@each_solver_of_each_task
 @pytest.mark.parametrize("validated", [False, True])
-def test_columns_are_equally_long_arrays(iris, solver, validated):
-    X, y = iris
+def test_columns_are_equally_long_arrays(iris, task, solver, validated):
+    X, y = iris[0], task.y(iris[1])
     held_out = {"X_val": X[::2], "y_val": y[::2]} if validated else {}
-    model = network(solver).fit(X, y, **held_out)
+    model = network(solver, task).fit(X, y, **held_out)
     history = model.history_
     assert type(history) is dict
     assert set(history) == set(PLAIN + HELD_OUT * validated)
@@ -59,10 +70,10 @@ def test_columns_are_equally_long_arrays(iris, solver, validated):
     assert np.all(history["learning_rate"] > 0)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_curves_are_its_columns(iris, solver):
-    X, y = iris
-    model = network(solver).fit(X, y, X_val=X[::2], y_val=y[::2])
+@each_solver_of_each_task
+def test_curves_are_its_columns(iris, task, solver):
+    X, y = iris[0], task.y(iris[1])
+    model = network(solver, task).fit(X, y, X_val=X[::2], y_val=y[::2])
     assert model.loss_curve_ is model.history_["loss"]
     assert model.validation_scores_ is model.history_["validation_score"]
     assert model.loss_ == model.loss_curve_[-1]
@@ -72,44 +83,47 @@ def test_curves_are_its_columns(iris, solver):
 
 @pytest.mark.parametrize("solver", ["lbfgs", "gauss_newton"])
 @pytest.mark.parametrize("n", [1, 3, 6])
-def test_losses_after_the_pass(iris, solver, n):
-    X, y = iris
-    model = network(solver, max_iter=n).fit(X, y)
-    assert_allclose(model.loss_curve_[-1], objective(model, X, y), rtol=1e-8)
+def test_losses_after_the_pass(iris, task, solver, n):
+    X, y = iris[0], task.y(iris[1])
+    model = network(solver, task, max_iter=n).fit(X, y)
+    assert_allclose(model.loss_curve_[-1], objective(task, model, X, y), rtol=1e-8)
 
 
-def test_losses_before_the_pass(iris):
+def test_losses_before_the_pass(iris, task):
     """Entry i of gradient descent is the loss that pass i starts from."""
-    X, y = iris
-    whole = network("gd", max_iter=7).fit(X, y)
+    X, y = iris[0], task.y(iris[1])
+    whole = network("gd", task, max_iter=7).fit(X, y)
     for n in (1, 3, 6):
-        model = network("gd", max_iter=n).fit(X, y)
-        assert_allclose(objective(model, X, y), whole.loss_curve_[n], rtol=1e-8)
+        model = network("gd", task, max_iter=n).fit(X, y)
+        assert_allclose(objective(task, model, X, y), whole.loss_curve_[n], rtol=1e-8)
 
 
 @pytest.mark.parametrize("solver", OPTIMIZERS)
-def test_losses_of_minibatches_are_means_over_the_rows(iris, solver):
+def test_losses_of_minibatches_are_means_over_the_rows(iris, task, solver):
     """At a rate of nothing they are the objective, the short last batch included."""
-    X, y = iris
-    model = network(solver, batch_size=40, learning_rate_init=1e-30, dtype="float64")
-    model.set_params(weight_decay=0.0).fit(X, y)
-    assert_allclose(model.loss_curve_, objective(model, X, y), rtol=1e-10)
+    X, y = iris[0], task.y(iris[1])
+    given = {"batch_size": 40, "learning_rate_init": 1e-30, "dtype": "float64"}
+    model = network(solver, task, weight_decay=0.0, **given).fit(X, y)
+    assert_allclose(model.loss_curve_, objective(task, model, X, y), rtol=1e-10)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_validation_losses_are_without_the_penalty(iris, solver):
-    X, y = iris
-    X_val, y_val = X[::2], y[::2]
-    model = network(solver, early_stopping=False, label_smoothing=0.2)
+def test_validation_losses_are_without_the_penalty(iris, task, solver):
+    """And without smoothing, by the unit of the numbers that are trained on."""
+    X, y = iris[0], task.y(iris[1])
+    X_val, y_val = X[:70:2], y[:70:2]
+    smoothed = {"label_smoothing": 0.2} if task is LABELS else {}
+    model = network(solver, task, early_stopping=False, **smoothed)
     model.fit(X, y, X_val=X_val, y_val=y_val)
-    wanted = -model.predict_log_proba(X_val)[np.arange(len(y_val)), y_val].mean()
+    wanted = task.loss(model, X_val, y_val, y)
     assert_allclose(model.history_["validation_loss"][-1], wanted, rtol=1e-6)
 
 
-@pytest.mark.parametrize("solver", SOLVERS)
-def test_a_shorter_fit_has_the_first_rows(iris, solver):
-    short = network(solver, max_iter=3, learning_rate="constant").fit(*iris)
-    long = network(solver, max_iter=6, learning_rate="constant").fit(*iris)
+@each_solver_of_each_task
+def test_a_shorter_fit_has_the_first_rows(iris, task, solver):
+    X, y = iris[0], task.y(iris[1])
+    short = network(solver, task, max_iter=3, learning_rate="constant").fit(X, y)
+    long = network(solver, task, max_iter=6, learning_rate="constant").fit(X, y)
     for name in ("epoch", "loss", "learning_rate", "gradient_norm"):
         assert_array_equal(short.history_[name], long.history_[name][:3])
 

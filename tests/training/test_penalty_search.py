@@ -45,21 +45,26 @@ from sklearn_scratchnn.training.solvers.lbfgs import LBFGS
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 LOSS = LOSSES["softmax_cross_entropy"]
+NUMBERS = [loss for loss in LOSSES.values() if loss.predicts_numbers]
+losses = pytest.mark.parametrize("loss", [LOSS, *NUMBERS], ids=lambda loss: loss.name)
 ON_PATH = LBFGS(max_iter=10, max_fun=1000, tol=1e-4)
 IN_BATCHES = GradientDescent(Adam(), Cosine(), 0.02, 32, max_iter=24, tol=1e-4)
 
 
-def network_for(X):
-    return make_network((X.shape[1], 6, 2), ["relu"], LOSS.name)
+def network_for(X, loss=LOSS):
+    """Return a network for two classes, or for two columns of numbers."""
+    return make_network((X.shape[1], 6, 2), ["relu"], loss.name)
 
 
-def searched(X, y, solver=ON_PATH, weights=None, held_out=None, **settings):
+def searched(X, y, solver=ON_PATH, weights=None, held_out=None, loss=LOSS, **settings):
     """Return a search after it was run."""
     random_state = np.random.RandomState(0)
-    network = network_for(X)
+    network = network_for(X, loss)
+    sample = make_sample(X, y, loss, None, weights)
     if held_out is not None:
-        held_out = make_sample(*held_out, LOSS)
-    data = prepare(make_sample(X, y, LOSS, None, weights), held_out)
+        units = sample.target_scale
+        held_out = make_sample(*held_out, loss, sample.classes, target_scale=units)
+    data = prepare(sample, held_out)
     initialize(network.parameters, network.activations, "auto", random_state)
     settings = Settings(solver, None, **settings)
     search = PenaltySearch(network, data, settings, random_state)
@@ -68,13 +73,24 @@ def searched(X, y, solver=ON_PATH, weights=None, held_out=None, **settings):
     return search
 
 
-def noise(n=200):
+def noise(n=200, loss=LOSS):
     rng = np.random.RandomState(1)
-    return rng.randn(n, 5), rng.randint(2, size=n)
+    X = rng.randn(n, 5)
+    if loss.predicts_numbers:
+        return X, rng.gamma(2.0, 1.0, (n, 2))
+    return X, rng.randint(2, size=n)
 
 
-def moons(n=200, noise=0.3, seed=0):
-    return make_moons(n, noise=noise, random_state=seed)
+def moons(n=200, noise=0.3, seed=0, loss=LOSS):
+    """Return the moons, and which one it is, or two numbers that go by the place."""
+    X, y = make_moons(n, noise=noise, random_state=seed)
+    if not loss.predicts_numbers:
+        return X, y
+    means = np.column_stack([1 + y + X[:, 0] ** 2, 3 + np.sin(3 * X[:, 1])])
+    rng = np.random.RandomState(seed)
+    if loss.least_y == 0:
+        return X, rng.poisson(means).astype(float)
+    return X, means + noise * rng.randn(n, 2)
 
 
 def ends(search, parts=None):
@@ -108,6 +124,14 @@ def logits_by_hand(search, sample, theta):
     return np.maximum(X @ W1 + b1, 0) @ W2 + b2
 
 
+def row_losses(loss, z, y):
+    """Return the loss of each row; of numbers that which has its own tests."""
+    if loss.predicts_numbers:
+        return loss.row_losses(z.copy(), y)
+    log_p = z - logsumexp(z, axis=1, keepdims=True)
+    return -log_p[np.arange(len(y)), y]
+
+
 def losses_by_hand(search):
     """Return the loss of each held-out row under each alpha that was tried."""
     losses, trained = [], ends(search)
@@ -116,8 +140,7 @@ def losses_by_hand(search):
         for (_, held_out), by_alpha in zip(search._parts, trained):
             z = logits_by_hand(search, held_out, by_alpha[alpha])
             y = held_out.of_subset(held_out.codes)
-            log_p = z - logsumexp(z, axis=1, keepdims=True)
-            of_parts.append(-log_p[np.arange(len(y)), y])
+            of_parts.append(row_losses(search.network.loss, z, y))
         losses.append(np.concatenate(of_parts))
     return np.array(losses)
 
@@ -125,15 +148,20 @@ def losses_by_hand(search):
 # Which alphas are tried, and which is chosen
 
 
-def test_labels_that_are_noise_choose_the_strongest():
-    search = searched(*noise())
+@losses
+def test_y_that_is_noise_chooses_the_strongest(loss):
+    search = searched(*noise(loss=loss), loss=loss)
     assert search.choice.alpha == search.choice.table["alpha"][0]
 
 
-def test_labels_without_noise_choose_a_weak_one():
+@losses
+def test_y_without_noise_chooses_a_weak_one(loss):
     X, _ = noise(400)
-    search = searched(X, (X[:, 0] * X[:, 1] > 0).astype(int))
-    assert search.choice.alpha <= 0.1
+    y = (X[:, 0] * X[:, 1] > 0).astype(int)
+    if loss.predicts_numbers:
+        y = np.column_stack([np.exp(X[:, 0]), np.exp(X[:, 1])])
+    weak = 1.0 if loss.predicts_numbers else 0.1
+    assert searched(X, y, loss=loss).choice.alpha <= weak
 
 
 def test_the_path_goes_on_to_its_end():
@@ -176,12 +204,14 @@ def test_weights_count_as_rows():
     assert heavier.choice.table["alpha"][0] == 30.0
 
 
+@losses
 @pytest.mark.parametrize("solver", [ON_PATH, IN_BATCHES], ids=["path", "batches"])
 @pytest.mark.parametrize("n", [60, 150, 530], ids=["tenths", "thirds", "split"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
+def test_the_table_is_the_mean_loss_on_the_held_out_rows(solver, n, weighted, loss):
+    """Of log-losses, or of what counts for numbers, in units of all rows."""
     k = np.random.RandomState(2).randint(1, 6, n) if weighted else np.ones(n)
-    search = searched(*moons(n), solver, k if weighted else None)
+    search = searched(*moons(n, loss=loss), solver, k if weighted else None, loss=loss)
     losses = losses_by_hand(search)
     weights = [
         np.ones(held_out.n_samples)
@@ -198,9 +228,12 @@ def test_the_table_is_the_log_loss_on_the_held_out_rows(solver, n, weighted):
 @pytest.mark.parametrize("noise", [0.1, 0.3, 0.6])
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("n", [60, 150])
-def test_the_largest_alpha_that_is_as_good_is_chosen(noise, seed, n):
+@pytest.mark.parametrize(
+    "loss", [LOSS, LOSSES["squared_error"]], ids=["labels", "numbers"]
+)
+def test_the_largest_alpha_that_is_as_good_is_chosen(noise, seed, n, loss):
     """Within 1.5 standard errors below 100 rows, else within 0.7."""
-    search = searched(*moons(n, noise, seed))
+    search = searched(*moons(n, noise, seed, loss), loss=loss)
     losses = losses_by_hand(search)
     best = losses[losses.mean(axis=1).argmin()]
     excess = losses - best
@@ -261,18 +294,20 @@ def test_a_candidate_counts_once_all_its_parts_are_there():
     assert len(candidates.tried[0].losses) == 10
 
 
-@pytest.mark.parametrize("data", [noise(530), moons(530)])
-def test_the_parameters_are_those_of_the_chosen_alpha(data):
-    search = searched(*data)
+@losses
+@pytest.mark.parametrize("data", [noise, moons])
+def test_the_parameters_are_those_of_the_chosen_alpha(data, loss):
+    search = searched(*data(530, loss=loss), loss=loss)
     (trained,) = ends(search)
     theta = search.network.parameters.theta
     assert_array_equal(theta, trained[search.choice.alpha])
 
 
+@losses
 @pytest.mark.parametrize("n", [60, 150])
-def test_after_folds_all_rows_are_walked_down_to_before_the_chosen_alpha(n):
+def test_after_folds_all_rows_are_walked_down_to_before_the_chosen_alpha(n, loss):
     """So the training with the chosen one is no shorter than any other."""
-    search = searched(*moons(n))
+    search = searched(*moons(n, loss=loss), loss=loss)
     assert search._rows.n_samples == n
     above = [alpha for alpha in search._alphas if alpha > search.choice.alpha]
     (trained,) = ends(search, [(search._rows, None)])
@@ -284,10 +319,10 @@ def test_after_folds_all_rows_are_walked_down_to_before_the_chosen_alpha(n):
 
 @pytest.mark.parametrize("n", [40, 60])
 @pytest.mark.parametrize("n_units", [1, 3])
-def test_the_training_that_follows_the_search_has_epochs(n, n_units):
+def test_the_training_that_follows_the_search_has_epochs(n, n_units, task):
     """Also where a few epochs of a path are enough to be at the minimum."""
     X, y = noise(n)
-    model = ScratchMLPClassifier(n_units, random_state=0).fit(X, y)
+    model = task.network(n_units, random_state=0).fit(X, task.y(y))
     assert model.n_iter_ == len(model.loss_curve_) > 1
 
 
@@ -303,9 +338,10 @@ def test_it_has_epochs_also_where_rows_are_held_out_by_the_caller(adaptive, n_un
     assert model.n_iter_ == len(model.loss_curve_) > 1
 
 
-def test_each_row_is_held_out_once_below_100():
-    X, y = moons(99)
-    search = searched(X, y)
+@losses
+def test_each_row_is_held_out_once_below_100(loss):
+    """Of labels as of numbers, which have no classes to draw evenly from."""
+    search = searched(*moons(99, loss=loss), loss=loss)
     held_out = np.concatenate([held_out.subset for _, held_out in search._parts])
     assert_array_equal(np.sort(held_out), np.arange(99))
     for train, held_out in search._parts:
@@ -313,9 +349,10 @@ def test_each_row_is_held_out_once_below_100():
         assert abs(held_out.n_samples - 99 / 10) <= 1
 
 
-def test_the_callers_held_out_rows_are_those_that_are_judged_by():
-    X, y = moons(60)
-    search = searched(X[:40], y[:40], held_out=(X[40:], y[40:]))
+@losses
+def test_the_callers_held_out_rows_are_those_that_are_judged_by(loss):
+    X, y = moons(60, loss=loss)
+    search = searched(X[:40], y[:40], held_out=(X[40:], y[40:]), loss=loss)
     ((train, held_out),) = search._parts
     assert (train.n_samples, held_out.n_samples) == (40, 20)
     losses = losses_by_hand(search).mean(axis=1)
@@ -428,10 +465,10 @@ def test_of_many_rows_a_quarter_is_tried_for_half_of_the_epochs(monkeypatch):
 
 @pytest.mark.parametrize("solver", ["adam", "sgd", "gd", "gauss_newton"])
 @pytest.mark.parametrize("n", [50, 120])
-def test_every_solver_with_a_penalty_chooses_it(solver, n):
+def test_every_solver_with_a_penalty_chooses_it(solver, n, task):
     given = {"solver": solver, "max_iter": 8, "random_state": 0}
     X, y = moons(n)
-    model = ScratchMLPClassifier((4,), "tanh", **given).fit(X, y)
+    model = task.network((4,), "tanh", **given).fit(X, task.y(y))
     assert model.alpha_ in model.alpha_path_["alpha"]
     assert np.isfinite(model.alpha_path_["validation_loss"]).all()
 
@@ -462,7 +499,7 @@ def calibration_loss(z, Y, weights, log_t, name="softmax_cross_entropy"):
     return weights @ losses + (log_t / 0.25) ** 2 / 2
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", ["softmax_cross_entropy", "logistic_cross_entropy"])
 @pytest.mark.parametrize("size", [0.1, 1.0, 8.0])
 @pytest.mark.parametrize("n", [1, 30, 500])
 def test_the_temperature_is_where_a_fine_grid_has_its_least(name, size, n):
@@ -672,27 +709,31 @@ def test_it_is_fit_then_scale_then_fit(n):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_columns_of_pure_noise_get_next_to_none(seed):
+def test_columns_of_pure_noise_get_next_to_none(seed, task):
     X, y = columns_of_noise(300, seed=seed)
+    y = task.y(y)
     given = {"hidden_layer_sizes": (6,), "random_state": seed}
-    model = ScratchMLPClassifier(**given).fit(X, y)
+    model = task.network(adaptive_penalty=True, **given).fit(X, y)
     assert model.feature_importances_[2:].max() < 0.1
     assert model.feature_importances_[:2].min() > 0.3
-    plain = ScratchMLPClassifier(adaptive_penalty=False, **given).fit(X, y)
+    plain = task.network(adaptive_penalty=False, **given).fit(X, y)
     assert plain.penalty_factors_ is None
     noise = model.feature_importances_[2:].sum(), plain.feature_importances_[2:].sum()
     assert noise[0] < 0.7 * noise[1]
 
 
-def test_a_rescaling_of_the_columns_changes_nothing():
+def test_a_rescaling_of_the_columns_changes_nothing(task):
     X, y = columns_of_noise()
+    y = task.y(y)
     rescaled = X * [1024, 1 / 8, 2, 1, 4, 1 / 2, 1, 2] + 1
     given = {"hidden_layer_sizes": (6,), "activation": "tanh", "random_state": 0}
-    one, other = (ScratchMLPClassifier(**given).fit(rows, y) for rows in (X, rescaled))
+    given["adaptive_penalty"] = True
+    one, other = (task.network(**given).fit(rows, y) for rows in (X, rescaled))
     assert one.alpha_ == other.alpha_
     assert_allclose(other.penalty_factors_, one.penalty_factors_, rtol=1e-3)
     assert_allclose(other.feature_importances_, one.feature_importances_, rtol=1e-3)
-    assert_allclose(other.predict_proba(rescaled), one.predict_proba(X), atol=1e-3)
+    found, expected = task.answers(other, rescaled), task.answers(one, X)
+    assert_allclose(found, expected, atol=1e-3)
 
 
 def test_nor_does_a_permutation_of_columns_and_first_weights():
@@ -853,3 +894,67 @@ def test_what_goes_with_the_choice_of_alpha_is_ignored_without_it(parameter):
         plain.fit(X, y)
         ScratchMLPClassifier(5, random_state=0, **{parameter: True}).fit(X, y)
     assert_array_equal(model.coefs_[0], plain.coefs_[0])
+
+
+# A single path
+
+
+def single(X, y, **settings):
+    """Return the search of a single path."""
+    loss = LOSSES["squared_error"]
+    return searched(X, y, loss=loss, single_path=True, **settings)
+
+
+def line(n_samples, noise, seed=0):
+    """Return rows, and two columns of numbers that bend, with noise."""
+    rng = np.random.RandomState(seed)
+    X = rng.randn(n_samples, 3)
+    y = np.column_stack([np.sin(2 * X[:, 0]) + X[:, 1], np.abs(X[:, 1])])
+    return X, y + noise * rng.randn(n_samples, 2)
+
+
+@pytest.mark.parametrize("n_samples", [150, 600])
+def test_a_single_path_holds_one_third_out(n_samples):
+    parts = single(*line(n_samples, 1.0))._parts
+    assert [part.n_samples for part in parts[0]] == [n_samples * 2 // 3, n_samples // 3]
+    assert len(parts) == 1
+    several = searched(*line(n_samples, 1.0), loss=LOSSES["squared_error"])
+    assert len(several._parts) == (3 if n_samples < 500 else 1)
+
+
+def test_a_single_path_ends_where_two_alphas_are_worse():
+    table = single(*line(300, 2.0)).choice.table
+    losses = table["validation_loss"]
+    assert losses.argmin() == len(losses) - 3
+    assert table["alpha"][-1] > ALPHAS[-1]
+
+
+def test_a_single_path_goes_on_as_long_as_it_gets_better():
+    table = single(*line(300, 0.0)).choice.table
+    assert table["alpha"][-1] < ALPHAS[-1]
+    assert np.all(np.diff(table["alpha"]) < 0)
+
+
+def test_all_tenths_of_a_single_path_try_the_same_alphas():
+    search = single(*line(60, 2.0))
+    assert len(search._parts) == 10
+    assert_array_equal(search.choice.table["alpha"], [100.0, *ALPHAS])
+
+
+@pytest.mark.parametrize(
+    ("means", "past"),
+    [
+        ([1.0], False),
+        ([1.0, 2.0], False),
+        ([1.0, 2.0, 3.0], True),
+        ([2.0, 1.0, 3.0], False),
+        ([2.0, 1.0, 3.0, 1.5], True),
+        ([3.0, 2.0, 1.0, 0.5], False),
+    ],
+)
+def test_past_the_best(means, past):
+    candidates = Candidates(LOSSES["squared_error"])
+    one = np.ones((1, 1))
+    for i, mean in enumerate(means):
+        candidates.add(10.0 - i, (np.sqrt(2 * mean) * one, 0 * one, one))
+    assert candidates.is_past_the_best() is past

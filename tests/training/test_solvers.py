@@ -11,7 +11,7 @@ from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
 
-from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn.estimator.parameter_checks import parameters_read_by
 from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.curvature import max_parameters
@@ -23,10 +23,17 @@ from sklearn_scratchnn.training.solvers import gauss_newton
 from sklearn_scratchnn.training.solvers.registry import SOLVERS
 
 FULL_BATCH = [name for name in SOLVERS if name not in OPTIMIZERS]
+PAIRS = [  # of solvers and the losses that they suit
+    (name, loss)
+    for name in SOLVERS
+    for loss in LOSSES
+    if name != "gauss_newton" or LOSSES[loss].has_curvature
+]
 
 solvers = pytest.mark.parametrize("name", SOLVERS)
 full_batch = pytest.mark.parametrize("name", FULL_BATCH)
 losses = pytest.mark.parametrize("loss", LOSSES)
+solvers_of_losses = pytest.mark.parametrize(("name", "loss"), PAIRS)
 unfinished = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
@@ -45,7 +52,7 @@ def descent(optimizer, **settings):
     )
 
 
-def solver_of(name, max_iter=6):
+def solver_of(name, max_iter=6, rate=0.05):
     """Return a solver that has much left to do after ``max_iter`` passes."""
     if name == "lbfgs":
         return SOLVERS[name](max_iter=max_iter, max_fun=1000, tol=0.0)
@@ -53,8 +60,8 @@ def solver_of(name, max_iter=6):
         return SOLVERS[name](max_iter=max_iter, tol=0.0)
     if name == "gd":
         plain = OPTIMIZERS["sgd"](momentum=0.0)
-        return descent(plain, batch_size=None, max_iter=max_iter)
-    return descent(OPTIMIZERS[name](), max_iter=max_iter)
+        return descent(plain, batch_size=None, max_iter=max_iter, rate=rate)
+    return descent(OPTIMIZERS[name](), max_iter=max_iter, rate=rate)
 
 
 def watched(
@@ -83,9 +90,9 @@ def value_and_norm(objective, theta):
 # The contract -----------------------------------------------------------------------
 
 
-@solvers
-def test_one_report_a_pass(objective_of, name):
-    solver, objective = solver_of(name), objective_of(("tanh",), alpha=0.1)
+@solvers_of_losses
+def test_one_report_a_pass(objective_of, name, loss):
+    solver, objective = solver_of(name), objective_of(("tanh",), loss, alpha=0.1)
     outcome, reports, thetas = watched(solver, objective)
     assert outcome is Outcome.EXHAUSTED
     assert len(reports) == 6
@@ -93,11 +100,13 @@ def test_one_report_a_pass(objective_of, name):
     assert_array_equal(objective.theta, thetas[-1])
 
 
-@full_batch
+@pytest.mark.parametrize(
+    ("name", "loss"), [pair for pair in PAIRS if pair[0] in FULL_BATCH]
+)
 @pytest.mark.parametrize("block", [None, 5], ids=["whole", "blocks"])
-def test_reports_are_of_the_parameters_they_name(objective_of, name, block):
+def test_reports_are_of_the_parameters_they_name(objective_of, name, loss, block):
     """Loss and gradient norm before the pass's step, or after it: the solver says."""
-    settings = {"alpha": 0.1, "block": block}
+    settings = {"loss": loss, "alpha": 0.1, "block": block}
     solver, objective = solver_of(name), objective_of(("tanh",), **settings)
     start = objective.theta.copy()
     _, reports, thetas = watched(solver, objective)
@@ -141,13 +150,14 @@ def test_exceptions_go_through(objective_of, name):
         watched(solver_of(name), objective_of(("tanh",)), interrupt)
 
 
-@solvers
-def test_the_loss_falls(objective_of, name):
+@solvers_of_losses
+@pytest.mark.filterwarnings("ignore:overflow:RuntimeWarning")  # of steps taken back
+def test_the_loss_falls(objective_of, name, loss):
     """At each pass for the two that see to it."""
-    objective = objective_of(("tanh", "gelu"), alpha=0.1)
+    objective = objective_of(("tanh", "gelu"), loss, alpha=0.1)
     start = objective.theta.copy()
-    _, reports, thetas = watched(solver_of(name, max_iter=15), objective)
-    fresh = objective_of(("tanh", "gelu"), alpha=0.1)
+    _, reports, thetas = watched(solver_of(name, max_iter=15, rate=0.01), objective)
+    fresh = objective_of(("tanh", "gelu"), loss, alpha=0.1)
     before, _ = value_and_norm(fresh, start)
     assert value_and_norm(fresh, thetas[-1])[0] < before
     if name in ("lbfgs", "gauss_newton"):
@@ -207,7 +217,8 @@ def test_minibatch_gradients_add_up(objective_of, loss, is_sparse, weighted):
     steps = (start - objective.theta) / rate
     value, _ = value_and_norm(objective, start)
     assert_allclose(reported, value, rtol=1e-4)
-    assert_allclose(steps / 3, objective.gradient.theta, rtol=1e-4, atol=1e-6)
+    gradient = objective.gradient.theta
+    assert_allclose(steps / 3, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
 
 
 def test_every_row_is_seen_once_a_pass(objective_of):
@@ -284,6 +295,40 @@ def test_gauss_newton_converges_quadratically_on_a_convex_objective(objective_of
     assert outcome is Outcome.CONVERGED
     assert len(reports) < 20
     assert reports[-1][2] < 1e-8
+
+
+def least_squares(objective, alpha):
+    """Return weights and intercepts by the normal equations."""
+    (X, Y, w, _), *_ = objective.blocks()
+    A = np.column_stack([X, np.ones(len(X))])
+    w = np.broadcast_to(w, (len(X), 1))
+    ridge = alpha / objective.total_weight * np.diag([*np.ones(X.shape[1]), 0])
+    return np.linalg.solve(A.T @ (w * A) + ridge, A.T @ (w * Y))
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_gauss_newton_on_the_squared_error_is_levenberg_marquardt(
+    objective_of, alpha, weighted
+):
+    """Without a hidden layer the undamped step ends at the least squares, of one go.
+
+    The damped one is as far from it as the damping says: two steps leave next to
+    nothing.
+    """
+    weight = np.arange(1.0, 13) if weighted else None
+    settings = {"loss": "squared_error", "alpha": alpha, "sample_weight": weight}
+    expected = least_squares(objective_of((), **settings), alpha)
+    for damping, n_steps, within in ((0.0, 1, 1e-10), (None, 1, 0.02), (None, 2, 1e-4)):
+        objective = objective_of((), **settings)
+        solver = SOLVERS["gauss_newton"](max_iter=n_steps, tol=0.0)
+        state = solver.init(objective)
+        if damping is not None:
+            state["damping"] = damping
+        watched(solver, objective, state=state)
+        found = np.vstack([objective.network.weights[0], objective.network.biases[0]])
+        error = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+        assert error < within
 
 
 # The article's minimum --------------------------------------------------------------
@@ -481,6 +526,16 @@ def test_gauss_newton_refuses_kinks(moons, name):
     assert not hasattr(model, "coefs_")
     model.set_params(hidden_layer_sizes=(), activation=name).fit(*moons)
     assert model.score(*moons) > 0.8
+
+
+@pytest.mark.parametrize("loss", [n for n, f in LOSSES.items() if not f.has_curvature])
+def test_gauss_newton_refuses_a_loss_that_is_straight_in_places(moons, loss):
+    given = {"solver": "gauss_newton", "loss": loss, "alpha": 0.1}
+    model = ScratchMLPRegressor(3, "tanh", **given)
+    with pytest.raises(ValueError, match=f"gauss_newton.*'{loss}'.*solver='lbfgs'"):
+        model.fit(*moons)
+    assert not hasattr(model, "coefs_")
+    assert model.set_params(solver="lbfgs").fit(*moons).score(*moons) > 0.5
 
 
 def test_gauss_newton_refuses_a_loss_without_curvature(moons, monkeypatch):

@@ -6,6 +6,8 @@ import numpy as np
 
 from .temperature import best_temperature
 
+PAST = 2  # alphas in a row that are worse than the best
+
 
 class Candidate(NamedTuple):
     """What an alpha came to: losses of all held-out rows, their mean, a temperature."""
@@ -81,6 +83,11 @@ class Candidates:
     def loss_of(self, alpha):
         """Return the mean loss of an alpha that was tried to its end."""
         return next(tried.mean for tried in self.tried if tried.alpha == alpha)
+
+    def is_past_the_best(self):
+        """Return whether the latest `PAST` alphas are worse than one before them."""
+        means = [tried.mean for tried in self.tried]
+        return len(means) - 1 - means.index(min(means)) >= PAST
 
     def chosen(self):
         """Return the chosen `Candidate`."""

@@ -15,6 +15,7 @@ from ..signals import Signal
 from ..threads import blas_threads
 
 ALPHAS = (30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03)
+LOW_ALPHAS = (0.01, 0.003, 0.001)  # of a single path, which seldom gets there
 EPOCHS = 10
 FEW_COLUMNS = 10  # up to here a boundary bends more, and takes longer to be found
 LARGEST_PER_ROW = 1 / 9
@@ -23,13 +24,15 @@ PERTURBATION = 0.3
 COLLAPSED = 1e-4  # of the squared norm: weights that have all but vanished
 
 
-def alphas_for(total_weight):
+def alphas_for(total_weight, single=False):
     """Return the alphas of a path, from the largest.
 
     Parameters
     ----------
     total_weight : float
         Sum of the weights of the rows that are trained on.
+    single : bool, default=False
+        Whether it may end early, and so may go further.
 
     Returns
     -------
@@ -37,7 +40,8 @@ def alphas_for(total_weight):
         The smallest one at least.
     """
     largest = LARGEST_PER_ROW * total_weight
-    return [alpha for alpha in ALPHAS if alpha <= largest] or [ALPHAS[-1]]
+    alphas = [alpha for alpha in ALPHAS if alpha <= largest] or [ALPHAS[-1]]
+    return [*alphas, *LOW_ALPHAS] if single else alphas
 
 
 def tie_limit(total_weight):
@@ -68,7 +72,8 @@ def walk(network, sample, settings, alphas, on_alpha):
     settings : Settings
     alphas : sequence of float
     on_alpha : callable
-        ``on_alpha(alpha)`` is called when one was tried to its end.
+        ``on_alpha(alpha)`` is called when one was tried to its end. A true answer ends
+        the path.
 
     Raises
     ------
@@ -76,8 +81,8 @@ def walk(network, sample, settings, alphas, on_alpha):
         With the parameters of the latest epoch.
     """
     objective = Objective(network, sample, label_smoothing=settings.label_smoothing)
-    epochs = 2 * EPOCHS if sample.n_unbinned_inputs <= FEW_COLUMNS else EPOCHS
-    solver = replace(settings.solver, max_iter=epochs)
+    twice = settings.single_path or sample.n_unbinned_inputs <= FEW_COLUMNS
+    solver = replace(settings.solver, max_iter=EPOCHS * (2 if twice else 1))
     first = objective.theta.copy()
     latest = Latest(objective.theta)
     try:
@@ -87,7 +92,8 @@ def walk(network, sample, settings, alphas, on_alpha):
                     part_units(network.parameters, first)
                 objective.penalty = alpha / sample.total_weight
                 solver.run(objective, solver.init(objective), latest.on_epoch)
-                on_alpha(alpha)
+                if on_alpha(alpha):
+                    break
     except KeyboardInterrupt:
         latest.restore()
         raise

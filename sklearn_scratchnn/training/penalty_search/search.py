@@ -76,7 +76,7 @@ class PenaltySearch:
             self._parts = [(rows, data.held_out)]
         elif rows.n_samples < FEW_ROWS:
             self._parts = list(rows.folds(TENTHS, random_state))
-        elif self.on_path and rows.n_samples < THIRDS_ROWS:
+        elif self._takes_turns(rows.n_samples):
             self._parts = list(rows.folds(3, random_state))
         else:
             folds = rows.folds(3 if self.on_path else 5, random_state)
@@ -86,7 +86,8 @@ class PenaltySearch:
         self._random_state, self._seed = random_state, random_state.randint(2**31)
         self._alphas = SHORT_ALPHAS[:1] + ALPHAS
         if self._parts and len(self._parts) < TENTHS:
-            self._alphas = alphas_for(self._parts[0][0].total_weight)
+            weight = self._parts[0][0].total_weight
+            self._alphas = alphas_for(weight, self._may_end_early)
         ends_anywhere = self.on_path and len(self._parts) == 1
         self.choice = Choice()
         if ends_anywhere:
@@ -94,6 +95,16 @@ class PenaltySearch:
             self.choice = Choice(self._alphas[0], none_yet)
         elif not self._parts:
             self.choice = Choice(ALPHA)
+
+    def _takes_turns(self, n_samples):
+        """Whether each third is held out in turn, which takes three paths."""
+        several = self.on_path and not self.settings.single_path
+        return several and n_samples < THIRDS_ROWS
+
+    @property
+    def _may_end_early(self):
+        """Whether a path ends where it gets worse; several must try the same alphas."""
+        return self.on_path and self.settings.single_path and len(self._parts) == 1
 
     @property
     def _begins_on_all_rows(self):
@@ -203,6 +214,7 @@ class PenaltySearch:
             candidates.add(alpha, judged.outputs())
             if self.on_path or self.settings.adaptive:
                 trained[alpha] = theta.copy()
+            return self._may_end_early and candidates.is_past_the_best()
 
         np.copyto(theta, self._first)
         if self.on_path:
