@@ -69,8 +69,6 @@ STOPS_EARLY = failing(
 
 GD = {"solver": "gd", "max_iter": 100, "learning_rate_init": 0.5}
 
-# The smooth activations stand where equal weighting is held to 1e-7: at a kink of ReLU
-# the gradient jumps, and a line search may fall to either side by a rounding.
 CONFIGURATIONS = [
     (ScratchMLPClassifier(), {}),
     (ScratchMLPClassifier(10, **GD), {}),
@@ -85,10 +83,7 @@ CONFIGURATIONS = [
     (ScratchMLPClassifier((), alpha=1.0), {}),
     (ScratchMLPClassifier(5, "logistic"), {}),
     (ScratchMLPClassifier(5, alpha=1.0, standardize=False, max_iter=100), {}),
-    (
-        ScratchMLPClassifier(5, alpha=1.0, dtype="float32"),
-        failing("1e-7 is below the rounding of float32", *WEIGHTS),
-    ),
+    (ScratchMLPClassifier(5, alpha=1.0, dtype="float32"), {}),
     (
         ScratchMLPClassifier(
             5, "tanh", alpha=1.0, label_smoothing=0.1, max_iter=500, tol=1e-9
@@ -114,6 +109,7 @@ CONFIGURATIONS = [
         failing("several labels a row have no class to weigh", *MULTILABEL),
     ),
 ]
+# Of solvers, what the network for numbers has of its own: one of a kind.
 CONFIGURATIONS += [
     (ScratchMLPRegressor(), {}),
     (ScratchMLPRegressor(loss="huber"), {}),
@@ -123,19 +119,12 @@ CONFIGURATIONS += [
         failing("its y is below 0, whatever the tags say", "regressor_multioutput"),
     ),
     (ScratchMLPRegressor(10, **GD), {}),
-    (ScratchMLPRegressor(solver="sgd"), BATCHES),
-    (ScratchMLPRegressor(10, solver="sgd", learning_rate="adaptive"), BATCHES),
-    (ScratchMLPRegressor(solver="adam"), BATCHES),
-    (ScratchMLPRegressor(10, solver="adamw"), BATCHES),
-    (ScratchMLPRegressor(10, solver="adam", dropout=0.2, max_grad_norm=1.0), BATCHES),
+    (ScratchMLPRegressor(10, solver="adam", alpha=1.0), BATCHES),
     (ScratchMLPRegressor(5, solver="lbfgs", alpha=1.0, max_iter=50), {}),
     (ScratchMLPRegressor(3, "tanh", solver="gauss_newton", max_iter=50), {}),
     (ScratchMLPRegressor((), alpha=1.0), {}),
     (ScratchMLPRegressor(5, alpha=1.0, standardize=False, max_iter=100), {}),
-    (
-        ScratchMLPRegressor(5, alpha=1.0, dtype="float32"),
-        failing("1e-7 is below the rounding of float32", *WEIGHTS),
-    ),
+    (ScratchMLPRegressor(5, alpha=1.0, dtype="float32"), {}),
     (
         ScratchMLPRegressor(
             10, alpha=1.0, early_stopping=True, validation_fraction=0.5

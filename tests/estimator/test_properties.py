@@ -50,6 +50,7 @@ def small_plan():
         patch.setattr(defaults, "MANY_ROWS", 60)
         patch.setattr(defaults, "NARROW", (8,))
         patch.setattr(defaults, "WIDE", (6, 5))
+        patch.setattr(defaults, "WIDE_OF_NUMBERS", (6, 5))
         yield
 
 

@@ -34,10 +34,11 @@ def rows(loss=LOSS):
     return (X[:, :2], X[:, 2:]) if loss.predicts_numbers else (X, y)
 
 
-def data(fraction=None, loss=LOSS):
+def data(fraction=None, loss=LOSS, joins=False):
     sample = make_sample(*rows(loss), loss)
     draws = np.random.RandomState(5)
-    return prepare(sample, fraction=fraction, random_state=draws, standardize="robust")
+    given = {"random_state": draws, "standardize": "robust", "joins": joins}
+    return prepare(sample, fraction=fraction, **given)
 
 
 def network(loss=LOSS, dtype=np.float64):
@@ -75,7 +76,8 @@ def test_it_is_what_a_fit_does(loss, solver):
         "lbfgs": Settings(LBFGS_SOLVER, alpha=0.5),
         "adam": Settings(adam(), 0.5),
     }
-    run = trained(settings[solver], loss=loss)
+    parts = data(loss=loss, joins=solver == "lbfgs")
+    run = trained(settings[solver], loss=loss, data=parts)
     model = estimator(
         loss,
         (6,),
@@ -90,7 +92,6 @@ def test_it_is_what_a_fit_does(loss, solver):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # thirty epochs of L-BFGS are few
         model.fit(*rows(loss))
-    parts = data(loss=loss)
     standardizer, units = parts.standardizer, parts.train.target_scale
     W, b = standardizer.fold(run.network.weights[0], run.network.biases[0])
     assert_array_equal(model.coefs_[0], W)
