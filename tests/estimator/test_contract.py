@@ -67,16 +67,24 @@ STOPS_EARLY = failing(
     "n_features_in_after_fitting",
 )
 
-GD = {"solver": "gd", "max_iter": 100, "learning_rate_init": 0.5}
+GD = {"solver": "gd", "max_iter": 100, "learning_rate_init": 0.5, "alpha": 1.0}
 
 CONFIGURATIONS = [
     (ScratchMLPClassifier(), {}),
     (ScratchMLPClassifier(10, **GD), {}),
     (ScratchMLPClassifier(solver="sgd"), BATCHES),
-    (ScratchMLPClassifier(10, solver="sgd", learning_rate="adaptive"), BATCHES),
+    (
+        ScratchMLPClassifier(10, solver="sgd", learning_rate="adaptive", alpha=1.0),
+        BATCHES,
+    ),
     (ScratchMLPClassifier(solver="adam"), BATCHES),
     (ScratchMLPClassifier(10, solver="adamw"), BATCHES),
-    (ScratchMLPClassifier(10, solver="adam", dropout=0.2, max_grad_norm=1.0), BATCHES),
+    (
+        ScratchMLPClassifier(
+            10, solver="adam", dropout=0.2, max_grad_norm=1.0, alpha=1.0
+        ),
+        BATCHES,
+    ),
     (ScratchMLPClassifier(5, solver="lbfgs", alpha=1.0, max_iter=50), {}),
     (ScratchMLPClassifier(3, "tanh", solver="gauss_newton", max_iter=50), {}),
     (ScratchMLPClassifier((6, 5, 4), ("gelu", "relu", "tanh"), **GD), {}),
