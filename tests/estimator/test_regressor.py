@@ -157,10 +157,11 @@ def test_weights_copied_into_mlp_regressor(rows, loss, activation, columns):
     Y = y if columns == 1 else np.c_[y, counts]
     ours = ScratchMLPRegressor((5, 4), activation, loss=loss, max_iter=20)
     ours.fit(X, Y)
-    given = {} if loss == "squared_error" else {"loss": loss}
-    theirs = MLPRegressor(
-        hidden_layer_sizes=(5, 4), activation=activation, max_iter=1, **given
-    )
+    theirs = MLPRegressor(hidden_layer_sizes=(5, 4), activation=activation, max_iter=1)
+    if loss != "squared_error":
+        if "loss" not in theirs.get_params():
+            pytest.skip("this scikit-learn's has one loss")
+        theirs.set_params(loss=loss)
     theirs.fit(X, Y)
     theirs.coefs_, theirs.intercepts_ = ours.coefs_, ours.intercepts_
     assert ours.out_activation_ == theirs.out_activation_
