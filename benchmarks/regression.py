@@ -9,8 +9,7 @@ its target as it comes, and with one that was standardised by hand.
 
 import json
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -30,6 +29,7 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 from tabular import (
     KeptFigures,
+    Model,
     encoded,
     fingerprint,
     mean_figures,
@@ -97,28 +97,6 @@ def without_seed(cls, random_state, **settings):
     return cls(**settings)
 
 
-@dataclass(frozen=True)
-class Model:
-    """A contender.
-
-    Parameters
-    ----------
-    make : callable
-        Takes ``random_state`` and settings by keyword; returns an unfitted regressor.
-    feed : callable, default=encoded
-        Makes of the training and the test rows what the regressor takes.
-    module : str, default="sklearn"
-        What must be installed.
-    several_seeds : bool, default=False
-        Whether it runs from as many random states as ours.
-    """
-
-    make: Callable
-    feed: Callable = encoded
-    module: str = "sklearn"
-    several_seeds: bool = False
-
-
 OURS, ENSEMBLE, MLP, RIDGE = (
     "ScratchMLP",
     "ScratchMLPEnsemble",
@@ -127,8 +105,8 @@ OURS, ENSEMBLE, MLP, RIDGE = (
 )
 OWN = (OURS, ENSEMBLE)
 BOOSTING = "HistGradientBoosting"
-ONE = Model(ScratchMLPRegressor, unchanged, several_seeds=True)
-SEVERAL = Model(ScratchMLPEnsembleRegressor, unchanged, several_seeds=True)
+ONE = Model(ScratchMLPRegressor, unchanged, seeds_of_ours=True)
+SEVERAL = Model(ScratchMLPEnsembleRegressor, unchanged, seeds_of_ours=True)
 TREES = Model(HistGradientBoostingRegressor, with_categories)
 
 
@@ -136,8 +114,7 @@ def _with(model, **settings):
     """Return a contender under settings."""
     if model is SEVERAL:
         settings = {"estimator": ScratchMLPRegressor(**settings)}
-    make = partial(model.make, **settings)
-    return Model(make, model.feed, model.module, model.several_seeds)
+    return replace(model, make=partial(model.make, **settings))
 
 
 def contenders(loss, quantile):
@@ -150,10 +127,10 @@ def contenders(loss, quantile):
             "CatBoost": Model(catboost, with_texts, "catboost"),
             "CatBoost behind the encoder": Model(catboost, encoded, "catboost"),
             BOOSTING: TREES,
-            MLP: Model(mlp, several_seeds=True),
+            MLP: Model(mlp, seeds_of_ours=True),
             RIDGE: Model(partial(without_seed, ridge)),
             "RandomForest": Model(RandomForestRegressor),
-            "MLPRegressor, y as it comes": Model(MLPRegressor, several_seeds=True),
+            "MLPRegressor, y as it comes": Model(MLPRegressor, seeds_of_ours=True),
         }
     own = {"loss": loss}
     if loss == "quantile":
@@ -259,7 +236,7 @@ def evaluate(model, settings, X, y, loss, quantile):
 
 def runs_of(name, model, task, X, y, options, kept):
     """Return the runs of a model on a task; of a peer those that are kept."""
-    seeds = options.seeds if model.several_seeds else options.seeds[:1]
+    seeds = options.seeds if model.seeds_of_ours else options.seeds[:1]
     loss, quantile, runs = options.loss, options.quantile, []
     for seed in seeds:
         what = f"{loss}{quantile if loss == 'quantile' else ''}"

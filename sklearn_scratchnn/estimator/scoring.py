@@ -12,10 +12,8 @@ UNWEIGHTED = (
     "scoring={!r} takes no sample_weight: it scores the validation rows as if they "
     "counted alike. Name a scorer that takes weights, or 'loss'."
 )
-NO_SCORE = (
-    "scoring={!r} cannot score the validation rows. They may lack a class, which "
-    "scoring='loss' does not mind. The scorer says: {}"
-)
+NO_SCORE = "scoring={!r} cannot score the validation rows.{} The scorer says: {}"
+NO_CLASS = " They may lack a class, which scoring='loss' does not mind."
 
 
 def make_score(estimator, held_out, fitted_copy):
@@ -58,7 +56,8 @@ def make_score(estimator, held_out, fitted_copy):
         try:
             value = scorer(fitted, X, y, **weighted)
         except ValueError as error:
-            raise ValueError(NO_SCORE.format(scoring, error)) from error
+            hint = "" if held_out.loss.predicts_numbers else NO_CLASS
+            raise ValueError(NO_SCORE.format(scoring, hint, error)) from error
         return _as_float(value, scoring)
 
     return score

@@ -6,7 +6,6 @@ Targets Y are numbers in units of their own, see `Loss.unit_of`: so are the loss
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import xlogy
 
 from .loss import Loss, log_of_mean
 
@@ -232,7 +231,9 @@ class PoissonLoss(NumberLoss):
         delta -= Y                                              # L3  dC/dz = m - Y
         z *= Y
         for z_k, Y_k in zip(z.T, Y.T):
-            z_k -= xlogy(Y_k, Y_k, out=row[:, 0])
+            entropy = _log(Y_k, out=row[:, 0])
+            entropy *= Y_k
+            z_k -= entropy
         np.subtract(delta, z, out=z)                            # L2  C
         z.sum(axis=1, keepdims=True, out=row)
         row *= weight
@@ -277,9 +278,10 @@ def _largest_log(z):
     return np.nextafter(largest, np.zeros_like(largest))
 
 
-def _log(Y):
-    """Return log Y, and 0 for 0."""
-    return np.log(np.where(Y > 0, Y, 1))
+def _log(Y, out=None):
+    """Return log Y; of 0 a finite number, which 0 is to be multiplied by."""
+    out = np.maximum(Y, np.finfo(Y.dtype).tiny, out=out)
+    return np.log(out, out=out)
 
 
 @dataclass(frozen=True)

@@ -614,3 +614,14 @@ def test_held_out_rows_through_a_pipeline_are_transformed(noisy, network, search
     fitted = model.best_estimator_ if searched else model
     assert_allclose(fitted["network"].validation_scores_, wanted.validation_scores_)
     assert_allclose(fitted["network"].coefs_[0], wanted.coefs_[0])
+
+
+def test_a_scorer_that_cannot_score_is_named(task):
+    """Of labels a class may be missing; numbers have none."""
+    X = np.random.RandomState(0).randn(60, 2)
+    y = task.y((X[:, 0] > 0).astype(int))
+    scoring = "neg_mean_poisson_deviance"
+    model = task.network((3,), early_stopping=True, alpha=1.0, scoring=scoring)
+    with pytest.raises(ValueError, match="cannot score the validation rows") as told:
+        model.fit(X, y - 10 * y.max())
+    assert ("lack a class" in str(told.value)) == (task.name == "labels")

@@ -229,6 +229,13 @@ def test_what_is_not_required_is_imported_when_used(module):
         assert outside in REQUIRED or not imported.at_top, imported
 
 
+def test_the_network_is_numpy_alone():
+    for module, imports in MODULES.items():
+        if module[0] == "network":
+            others = {outside_package(imported) for imported in imports} - {None}
+            assert others - set(sys.stdlib_module_names) <= {"numpy"}, module
+
+
 @modules
 def test_no_other_library_learns(module):
     """Forward and backward are written here: no autograd, no other network."""
