@@ -1,0 +1,7 @@
+/* A placeholder, as core.c. */
+#ifndef SCRATCHNN_CORE_H
+#define SCRATCHNN_CORE_H
+
+double scratchnn_twice(double x);
+
+#endif
