@@ -1,5 +1,6 @@
 """Neural networks for scikit-learn, written by hand in NumPy."""
 
+from ._show_versions import show_versions
 from .classifier import ScratchMLPClassifier
 from .ensemble import ScratchMLPEnsembleClassifier, ScratchMLPEnsembleRegressor
 from .regressor import ScratchMLPRegressor
@@ -11,5 +12,6 @@ __all__ = [
     "ScratchMLPEnsembleRegressor",
     "ScratchMLPRegressor",
     "__version__",
+    "show_versions",
 ]
 __version__ = VERSION
