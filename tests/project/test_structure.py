@@ -24,6 +24,7 @@ ROOMS = {
         "losses",
         "network",
     ],
+    "core": ["digest", "switch"],
     "training": [
         "blas dropout early_stopping history schedules signals state threads",
         "objective optimizers observers solvers.base",
@@ -61,18 +62,19 @@ ROOMS = {
     ],
     "callbacks": ["base", "checkpoint early_stopping validation_monitor"],
     "deploy": ["onnx_graph skops", "onnx"],
-    "public": ["classifier regressor plotting", "ensemble", "__init__"],
+    "public": ["_show_versions classifier regressor plotting", "ensemble", "__init__"],
 }
 KNOWS = {
     "ground": [],
     "network": [],
-    "training": ["network"],
+    "core": [],
+    "training": ["network", "core"],
     "data": ["network"],
     "estimator": ["network", "training", "data"],
     "displays": ["data", "estimator"],
     "callbacks": ["training"],
     "deploy": ["network", "training", "estimator", "public"],
-    "public": ["network", "data", "estimator", "displays"],
+    "public": ["network", "core", "data", "estimator", "displays"],
 }
 FLOOR = {
     (room, name): i
@@ -84,7 +86,7 @@ IN_THE_PACKAGE_ITSELF = {
     name: room for room, name in FLOOR if room in ("ground", "public")
 }
 
-WITHOUT_SCIKIT_LEARN = {"network", "training"}
+WITHOUT_SCIKIT_LEARN = {"network", "core", "training"}
 REQUIRED = {"numpy", "scipy", "sklearn", "threadpoolctl", "joblib"}
 
 
@@ -234,6 +236,20 @@ def test_the_network_is_numpy_alone():
         if module[0] == "network":
             others = {outside_package(imported) for imported in imports} - {None}
             assert others - set(sys.stdlib_module_names) <= {"numpy"}, module
+
+
+def test_the_core_is_numpy_and_scipy_alone():
+    for module, imports in MODULES.items():
+        if module[0] == "core":
+            others = {outside_package(imported) for imported in imports} - {None}
+            others -= set(sys.stdlib_module_names)
+            assert others <= {"numpy", "scipy"}, module
+
+
+def test_the_digest_can_be_read_by_the_build():
+    """Before the package is there: it imports the standard library alone."""
+    for imported in MODULES["core", "digest"]:
+        assert outside_package(imported) in sys.stdlib_module_names, imported
 
 
 @modules

@@ -23,7 +23,7 @@ from sklearn_scratchnn import ScratchMLPClassifier, ScratchMLPRegressor
 from sklearn_scratchnn._compat import Interval, Options, StrOptions
 
 # With an ``__all__``; of other modules, the names that docs/reference lists.
-PUBLIC = ["", ".plotting", ".callbacks", ".deploy"]
+PUBLIC = ["", ".core", ".plotting", ".callbacks", ".deploy"]
 MORE = {
     ".network.gradient_check": ["GradientCheck", "check_gradient"],
     ".displays.notebook": ["caption"],
@@ -88,6 +88,8 @@ def test_all_that_is_public_was_found():
         "callbacks.Checkpoint.load",
         "callbacks.EarlyStopping.setup",
         "deploy.register_onnx",
+        "core.compiled",
+        "show_versions",
         "network.gradient_check.GradientCheck.__init__",
         "network.gradient_check.GradientCheck.relative_error",
         "displays.notebook.caption",
@@ -108,8 +110,10 @@ from sklearn_scratchnn import (
     ScratchMLPEnsembleRegressor,
     ScratchMLPRegressor,
     __version__,
+    show_versions,
 )
 from sklearn_scratchnn.callbacks import Checkpoint, EarlyStopping, ValidationMonitor
+from sklearn_scratchnn.core import status
 from sklearn_scratchnn.deploy import SKOPS_TRUSTED_TYPES, register_onnx
 from sklearn_scratchnn.displays.notebook import caption
 from sklearn_scratchnn.network.gradient_check import check_gradient
@@ -147,6 +151,8 @@ model.set_callbacks(checkpoint, EarlyStopping(X, y, patience=3))
 ValidationMonitor(X, y, scoring=["accuracy"]).get_logs(select="all")
 Checkpoint.load(checkpoint.path).predict(X)
 assert_type(caption(model) + __version__, str)
+assert_type(status(), str)
+show_versions()
 assert_type(SKOPS_TRUSTED_TYPES, list[str])
 register_onnx()
 assert_type(check_gradient(object(), step=1e-6).relative_error, float)
