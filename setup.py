@@ -70,10 +70,12 @@ class BuildCore(build_ext):
 
     def run(self):
         """Build, and forget what could not be built: then this is a pure package."""
-        for path in self.get_outputs():
-            Path(path).unlink(missing_ok=True)
+        names = [self.get_ext_filename(ext.name) for ext in self.extensions]
+        paths = [Path(self.build_lib, name) for name in names]
+        for path in paths:
+            path.unlink(missing_ok=True)
         super().run()
-        if not all(Path(path).exists() for path in self.get_outputs()):
+        if not all(path.exists() for path in paths):
             self.extensions = self.distribution.ext_modules = []
 
     def build_extension(self, ext):
