@@ -70,12 +70,11 @@ class BuildCore(build_ext):
 
     def run(self):
         """Build, and forget what could not be built: then this is a pure package."""
-        names = [self.get_ext_filename(ext.name) for ext in self.extensions]
-        paths = [Path(self.build_lib, name) for name in names]
-        for path in paths:
-            path.unlink(missing_ok=True)
+        folder = Path(self.build_lib, FOLDER)
+        for left in folder.glob("_core.*"):
+            left.unlink()
         super().run()
-        if not all(path.exists() for path in paths):
+        if not any(folder.glob("_core.*")):
             self.extensions = self.distribution.ext_modules = []
 
     def build_extension(self, ext):

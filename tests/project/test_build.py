@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -166,6 +167,18 @@ def test_a_core_that_is_required_has_to_compile(tmp_path):
     done, wheels = build(copy(tmp_path / "checkout"), **env)
     assert done.returncode != 0
     assert wheels == []
+
+
+def test_the_sdist_has_the_sources(tmp_path):
+    checkout = copy(tmp_path / "checkout")
+    code = "from setuptools import build_meta; build_meta.build_sdist('dist')"
+    done = python(code, checkout)
+    (sdist,) = (checkout / "dist").glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        packed = {Path(name).name for name in archive.getnames() if "/core/" in name}
+    folder = checkout / "sklearn_scratchnn/core"
+    assert {"_core.pyx", "core.c", "digest.py"} <= packed, done.stderr
+    assert packed == {path.name for path in folder.iterdir()} - {"__pycache__"}
 
 
 @pytest.mark.parametrize("required", ["0", "1"])
