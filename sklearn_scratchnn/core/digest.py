@@ -7,12 +7,15 @@ from hashlib import sha256
 from pathlib import Path
 
 SUFFIXES = {".c", ".h", ".pyx"}
+OUTPUT = "_core.c"  # what Cython writes, if somebody runs it here by hand
 
 
 def sources(folder):
     """Return the paths of a folder's sources, sorted; an installed core has none."""
     paths = [path for path in Path(folder).iterdir() if path.suffix in SUFFIXES]
-    return sorted(paths, key=lambda path: path.name)
+    return sorted(
+        (path for path in paths if path.name != OUTPUT), key=lambda path: path.name
+    )
 
 
 def digest(folder):

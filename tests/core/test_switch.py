@@ -104,6 +104,7 @@ def test_digest(tmp_path):
     (tmp_path / "b.c").write_bytes(b"int b;\n")
     (tmp_path / "a.pyx").write_bytes(b"a = 1\n")
     (tmp_path / "b.o").write_bytes(b"compiled")
+    (tmp_path / "_core.c").write_bytes(b"written by Cython")
     assert [path.name for path in sources(tmp_path)] == ["a.pyx", "b.c"]
     before = digest(tmp_path)
     assert len(before) == 16
