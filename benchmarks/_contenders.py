@@ -88,6 +88,8 @@ def make_ours(shape, X, y):
         "learning_rate": "constant",
         "dtype": shape.dtype,
         "standardize": False,
+        "numeric_encoding": "linear",
+        "dropout": 0.0,
         "early_stopping": False,
     }
     return _sklearn_trainer(ScratchMLPClassifier(**settings), X, y)

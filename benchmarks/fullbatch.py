@@ -26,7 +26,7 @@ from sklearn_scratchnn import ScratchMLPClassifier
 SHAPE = Shape(10_000, 50, 3, (100,), 10_000, "float64")
 PEER = "MLPClassifier, L-BFGS"
 COMMON = {"hidden_layer_sizes": SHAPE.hidden, "alpha": 1.0, "tol": 0, "random_state": 0}
-OURS = {"early_stopping": False, "standardize": False}
+OURS = {"early_stopping": False, "standardize": False, "numeric_encoding": "linear"}
 DESCENT = {"solver": "gd", "learning_rate": "constant", "learning_rate_init": 0.01}
 
 

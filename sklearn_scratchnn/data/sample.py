@@ -12,6 +12,7 @@ from .checks import check_weights
 from .columns import Columns
 from .distinct import distinct_rows, keys_of_sparse, row_numbers
 from .encoding import edges_of_columns
+from .row_source import row_source
 from .rows import DenseRows, SparseRows, Subset, TableRows, Targets
 from .split import fold_rows, fold_weights, split_rows
 from .table import Table
@@ -389,6 +390,22 @@ class Sample:
 
     # What an objective reads -------------------------------------------------------
 
+    def _scaling(self):
+        """Return the mean and the scale of each input, or None twice."""
+        if self.standardizer is None or self.standardizer.is_identity:
+            return None, None
+        return self.standardizer.mean, self.standardizer.scale
+
+    def row_source(self):
+        """Return where the rows lie.
+
+        Returns
+        -------
+        RowSource or None
+            None if they are sparse.
+        """
+        return row_source(self.X, self.encoding, *self._scaling(), self.subset)
+
     def rows(self, dtype, n_rows):
         """Return the rows, to be asked for a batch at a time.
 
@@ -403,9 +420,7 @@ class Sample:
         DenseRows, SparseRows, TableRows or Subset
             Encoded and scaled.
         """
-        mean = scale = None
-        if self.standardizer is not None and not self.standardizer.is_identity:
-            mean, scale = self.standardizer.mean, self.standardizer.scale
+        mean, scale = self._scaling()
         if isinstance(self.X, Table):
             whole = TableRows(self.X, mean, scale, dtype, n_rows, self.encoding)
         elif self.is_dense:

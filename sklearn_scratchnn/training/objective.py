@@ -6,13 +6,20 @@ with n the sum of the sample weights (the number of rows where none are given) a
 biases free. A minibatch sees the first term's mean over its own rows. Loss and gradient
 are sums over rows, so the full batch is summed over blocks that fit the cache: memory
 does not grow with the number of rows.
+
+The compiled core goes over the rows where it can, and the page, `Network`, elsewhere.
 """
+
+from functools import cached_property
 
 import numpy as np
 
+from ..core.passes import compile_pass
+from ..network.curvature import curvature
 from ..network.parameters import ParameterVector
 from ..network.workspace import rows_of_a_block
 from .blas import add_scaled, dot
+from .dropout import DropoutMasks
 
 KEPT_BYTES = 2**23  # of all blocks of rows and targets
 
@@ -64,19 +71,70 @@ class Objective:
         self.n_weights = len(network.parameters.penalised)
         self.n_samples = n = sample.n_samples
         self.block_rows = rows_of_a_block(network.layer_sizes, self.dtype, n)
-        if block_rows is not None:
+        self._has_batches = block_rows is not None
+        if self._has_batches:
             self.block_rows = min(block_rows, n)
-        self.rows = sample.rows(self.dtype, self.block_rows)
-        table = network.loss.target_table(network.layer_sizes[-1], label_smoothing)
-        self.targets = sample.targets(table, self.dtype, self.block_rows)
+        self._sample = sample
+        self._table = network.loss.target_table(
+            network.layer_sizes[-1], label_smoothing
+        )
         self.weights = sample.mean_one_weights(self.dtype)
         self.total_weight = sample.total_weight
-        self.workspace = network.workspace(
-            self.block_rows, dropout=draw_mask is not None
-        )
         self.gradient = ParameterVector(network.layer_sizes, self.dtype)
-        self._of_a_block = None
         self._kept_blocks = None
+        self.compiled = self._compile()
+
+    def _compile(self, curvature=False):
+        """Return the compiled passes, or None where the page computes."""
+        masks, table = self.draw_mask, self._table
+        if masks is not None and type(masks) is not DropoutMasks:
+            return None
+        return compile_pass(
+            self.network,
+            self._sample.row_source(),
+            self.gradient,
+            targets=self._sample.codes,
+            target_table=None if table is None else table.astype(self.dtype),
+            weights=self.weights,
+            block_rows=self.block_rows,
+            batches=self._has_batches,
+            keeps_rows=self._keeps_rows,
+            curvature=curvature,
+            masks=masks,
+        )
+
+    @property
+    def _keeps_rows(self):
+        """Whether all rows and targets are prepared once and kept."""
+        width = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
+        return self.n_samples * width * np.dtype(self.dtype).itemsize <= KEPT_BYTES
+
+    # What the page computes with, made when it is asked for --------------------------
+
+    @cached_property
+    def rows(self):
+        """The rows' inputs."""
+        return self._sample.rows(self.dtype, self.block_rows)
+
+    @cached_property
+    def targets(self):
+        """The rows' targets."""
+        return self._sample.targets(self._table, self.dtype, self.block_rows)
+
+    @cached_property
+    def workspace(self):
+        """The buffers of a block."""
+        drops = self.draw_mask is not None
+        return self.network.workspace(self.block_rows, dropout=drops)
+
+    @cached_property
+    def _block_gradient(self):
+        return ParameterVector(self.network.layer_sizes, self.dtype)
+
+    @cached_property
+    def _compiled_curvature(self):
+        covered = self.compiled is not None and self.compiled.looks_nothing_up
+        return self._compile(curvature=True) if covered else None
 
     # The full batch ---------------------------------------------------------------
 
@@ -88,6 +146,15 @@ class Objective:
         float
             Over all rows, penalty included.
         """
+        if self.compiled is not None:
+            value = self.compiled.value_and_gradient()
+        else:
+            value = self._sum_over_blocks()
+        self.add_penalty_gradient()
+        return value + self.penalty_value()
+
+    def _sum_over_blocks(self):
+        """Return the loss without penalty; write its gradient."""
         value, into = 0.0, self.gradient
         for X, Y, weight, ws in self.blocks():
             value += self.network.value_and_gradient(
@@ -96,9 +163,8 @@ class Objective:
             if into is not self.gradient:
                 self.gradient.theta += into.theta
             elif self.block_rows < self.n_samples:
-                into = self._block_gradient()
-        self.add_penalty_gradient()
-        return value + self.penalty_value()
+                into = self._block_gradient
+        return value
 
     def value(self):
         """Return C(theta).
@@ -108,11 +174,30 @@ class Objective:
         float
             Over all rows, without dropout, penalty included.
         """
+        if self.compiled is not None:
+            return self.compiled.value() + self.penalty_value()
         value, loss = 0.0, self.network.loss
         for X, Y, weight, ws in self.blocks():
             z = self.network.forward(X, ws)
             value += loss.value_and_delta(z, Y, weight, ws.output.delta, ws.row)
         return value + self.penalty_value()
+
+    def curvature(self):
+        """Return C(theta) and its Gauss-Newton matrix; write dC/dtheta.
+
+        Returns
+        -------
+        value : float
+        G : ndarray of shape (n_parameters, n_parameters)
+            See `sklearn_scratchnn.network.curvature.curvature`.
+        """
+        if self._compiled_curvature is None:
+            return curvature(self)
+        value, n = self.value_and_gradient(), len(self.theta)
+        G = np.zeros((n, n), self.dtype)
+        G.flat[: self.n_weights * (n + 1) : n + 1] = self.penalty
+        self._compiled_curvature.curvature(G)
+        return value, G
 
     def outputs(self):
         """Return the logits of each row, its targets, and its weight.
@@ -127,7 +212,9 @@ class Objective:
         shape = self.n_samples, self.network.layer_sizes[-1]
         logits, targets = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
         start = 0
-        for X, Y, _, ws in self.blocks():
+        if self.compiled is not None:
+            self.compiled.outputs(logits, targets)
+        for X, Y, _, ws in () if self.compiled is not None else self.blocks():
             rows = slice(start, start := start + ws.n_rows)
             logits[rows], targets[rows] = self.network.forward(X, ws), Y
         weights = np.ones(self.n_samples, self.dtype)
@@ -149,8 +236,7 @@ class Objective:
             return self._kept_blocks
         n, step = self.n_samples, self.block_rows
         blocks = (self._block(i, min(i + step, n)) for i in range(0, n, step))
-        width = self.network.layer_sizes[0] + self.network.layer_sizes[-1]
-        if n * width * np.dtype(self.dtype).itemsize > KEPT_BYTES:
+        if not self._keeps_rows:
             return blocks
         self._kept_blocks = [(X.copy(), Y.copy(), *rest) for X, Y, *rest in blocks]
         return self._kept_blocks
@@ -163,11 +249,6 @@ class Objective:
     def _weight(self, rows, n):
         """Return the weights, of mean 1 / n, of some rows; one number if all alike."""
         return 1 / n if self.weights is None else self.weights[rows] / n
-
-    def _block_gradient(self):
-        if self._of_a_block is None:
-            self._of_a_block = ParameterVector(self.network.layer_sizes, self.dtype)
-        return self._of_a_block
 
     def add_penalty_gradient(self):
         """Add alpha/n W to the gradient."""
@@ -218,6 +299,46 @@ class Objective:
             X, Y = self.rows.take(rows), self.targets.take(rows)
             weight = self._weight(rows, len(rows))
             yield X, Y, weight, self.workspace.head(len(rows))
+
+    def compile_rule(self, optimizer, state):
+        """Return the compiled optimizer, or None where it updates in NumPy.
+
+        Parameters
+        ----------
+        optimizer : Optimizer
+        state : dict
+            Its arrays are written in place.
+
+        Returns
+        -------
+        Rule or None
+        """
+        rule = None if self.compiled is None else optimizer.rule(state)
+        return rule and self.compiled.rule(**rule)
+
+    def update_batches(self, rule, order, n_batches, rates, max_norm):
+        """Update once for each minibatch, in the compiled core.
+
+        Parameters
+        ----------
+        rule : Rule
+        order : ndarray of int of shape (n_samples,)
+        n_batches : int
+        rates : ndarray of shape (n_batches,)
+        max_norm : float or None
+
+        Returns
+        -------
+        loss : float
+            The mean over the rows, without penalty.
+        norm : float
+            Of the first gradient.
+        """
+        self.compiled.penalty = self.penalty
+        loss, norm = self.compiled.batches(
+            rule, order, n_batches, rates, max_norm or 0.0
+        )
+        return loss / self.n_samples, norm
 
     def batch_value_and_gradient(self, X, Y, weight, ws):
         """Return a batch's loss without penalty; write the whole gradient.

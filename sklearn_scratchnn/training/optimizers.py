@@ -60,6 +60,21 @@ class Optimizer(ABC):
             Of arrays and numbers.
         """
 
+    def rule(self, state):
+        """Return the arguments of the compiled `Rule` that makes the same steps.
+
+        Parameters
+        ----------
+        state : dict
+            From `init`. Its arrays are handed on.
+
+        Returns
+        -------
+        dict or None
+            None where `step` alone knows how.
+        """
+        return None
+
     @abstractmethod
     def step(self, theta, gradient, state, rate, n_weights):
         """Update ``theta`` and ``state`` in place; the gradient is spent.
@@ -109,6 +124,18 @@ class SGD(Optimizer):
     def init(self, theta):
         """Velocity zero; none is kept without momentum."""
         return {"v": np.zeros_like(theta)} if self.momentum else {}
+
+    def rule(self, state):
+        """Gradient descent with its velocity."""
+        if type(self) is not SGD:
+            return None
+        nesterov = self.nesterovs_momentum
+        return {
+            "name": "sgd",
+            "first": state.get("v"),
+            "momentum": self.momentum,
+            "nesterov": nesterov,
+        }
 
     def step(self, theta, gradient, state, rate, n_weights):
         """Update in place."""
@@ -160,6 +187,21 @@ class Adam(Optimizer):
     def init(self, theta):
         """Both moments zero."""
         return {"t": 0, "m": np.zeros_like(theta), "v": np.zeros_like(theta)}
+
+    def rule(self, state):
+        """Adam with its moments, and the decay of its weights."""
+        if type(self) not in (Adam, AdamW):
+            return None
+        return {
+            "name": "adam",
+            "first": state["m"],
+            "second": state["v"],
+            "t": state["t"],
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "weight_decay": getattr(self, "weight_decay", 0.0),
+        }
 
     def step(self, theta, gradient, state, rate, n_weights):
         """Update in place, in pieces that stay in the cache."""

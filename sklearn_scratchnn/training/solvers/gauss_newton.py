@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...network.curvature import curvature
 from ..blas import dot, solve_positive
 from ..signals import Outcome, Signal
 from .base import Solver
@@ -55,14 +54,14 @@ class GaussNewton(Solver):
     def run(self, objective, state, on_epoch, random_state=None):
         """Minimise; see `Solver.run`. Losses and gradients are those after an epoch."""
         theta, gradient = objective.theta, objective.gradient.theta
-        loss, G = curvature(objective)
+        loss, G = objective.curvature()
         state.setdefault("damping", 1e-3 * float(G.diagonal().max()))
         signal = state.pop("signal", Signal.CONTINUE)
         while (outcome := self._outcome(state, signal)) is None:
             if not self._step(objective, state, loss, G):
                 return Outcome.CONVERGED
             previous = loss
-            loss, G = curvature(objective)
+            loss, G = objective.curvature()
             state["epoch"] += 1
             state["norm"] = math.sqrt(dot(gradient, gradient))
             least = 64 * np.finfo(theta.dtype).eps * abs(loss)

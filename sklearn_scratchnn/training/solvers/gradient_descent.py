@@ -119,7 +119,28 @@ class GradientDescent(Solver):
         norm, rate = self._update(objective, state, self.max_iter, measure=True)
         return loss, rate, norm
 
+    def _compiled_epoch(self, objective, state, order, rule):
+        """Make an epoch's updates in one call of the core; else as the page's."""
+        n_batches = -(-len(order) // self.batch_size)
+        initial, made = self.rate * state["rate_factor"], state["updates"]
+        n_updates = self.max_iter * n_batches
+        rates = [
+            self.schedule.rate(initial, made + i, n_updates) for i in range(n_batches)
+        ]
+        try:
+            loss, norm = objective.update_batches(
+                rule, order, n_batches, np.array(rates, float), self.max_grad_norm
+            )
+        finally:
+            if "t" in state["optimizer"]:
+                state["optimizer"]["t"] = rule.t
+        state["updates"] += n_batches
+        return loss + objective.penalty_value(), rates[0], norm
+
     def _minibatch_epoch(self, objective, state, order):
+        rule = objective.compile_rule(self.optimizer, state["optimizer"])
+        if rule is not None:
+            return self._compiled_epoch(objective, state, order, rule)
         n = len(order)
         n_updates = self.max_iter * -(-n // self.batch_size)
         loss, norm = 0.0, None

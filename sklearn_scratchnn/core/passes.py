@@ -1,0 +1,68 @@
+"""Which passes the core has, and how it is handed one."""
+
+import numpy as np
+
+from ..network.activations import ACTIVATIONS
+from ..network.losses import LOSSES
+from .switch import compiled
+
+
+def compile_pass(network, rows, gradient=None, **settings):
+    """Return a compiled `Pass`, or None where the page is to compute.
+
+    Parameters
+    ----------
+    network : Network
+    rows : RowSource or None
+        None for sparse rows.
+    gradient : ParameterVector, default=None
+        None for predictions.
+    **settings
+        As of ``Pass``.
+
+    Returns
+    -------
+    Pass or None
+        None without a core, and for what it does not cover: sparse rows, activations
+        and losses of the user's own, and numbers that C has no type for.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.core.passes import compile_pass
+    >>> from sklearn_scratchnn.network.network import make_network
+    >>> network = make_network((2, 3, 2), ["tanh"], "softmax_cross_entropy")
+    >>> compile_pass(network, rows=None) is None
+    True
+    """
+    core = compiled()
+    if core is None or rows is None:
+        return None
+    targets = settings.get("targets")
+    arrays = rows.arrays if targets is None else [*rows.arrays, targets]
+    if not _covers(core, network, arrays):
+        return None
+    return core.Pass(
+        network.parameters,
+        gradient,
+        [f.name for f in network.activations],
+        network.loss.name,
+        rows,
+        huber_threshold=getattr(network.loss, "huber_threshold", 0.5),
+        quantile=getattr(network.loss, "quantile", 0.5),
+        **settings,
+    )
+
+
+def _covers(core, network, arrays):
+    """Whether the core has all that a pass needs."""
+    functions = [(f, ACTIVATIONS, core.ACTIVATIONS) for f in network.activations]
+    for f, known, compiled_names in [*functions, (network.loss, LOSSES, core.LOSSES)]:
+        own = type(f) is type(known.get(f.name))
+        if not (own and f.name in compiled_names):
+            return False
+    return network.dtype in (np.float32, np.float64) and all(
+        array.dtype.isnative
+        and array.flags.aligned
+        and (array.dtype == bool or array.dtype.str[1:] in core.KINDS)
+        for array in arrays
+    )
