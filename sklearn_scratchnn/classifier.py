@@ -646,7 +646,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
             If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
-        return predictor.outputs(predictor.loss.probabilities)
+        return predictor.outputs("probabilities")
 
     def predict_log_proba(self, X: Rows) -> np.ndarray:
         """Return the logarithm of `predict_proba`, computed from the logits: finite.
@@ -667,7 +667,7 @@ class ScratchMLPClassifier(NotebookMixin, ClassifierMixin, NetworkEstimator):
             If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
-        return predictor.outputs(predictor.loss.log_probabilities)
+        return predictor.outputs("log_probabilities")
 
     def decision_function(self, X: Rows) -> np.ndarray:
         """Return the logits.

@@ -92,7 +92,7 @@ cdef extern from "core.h" nogil:
     size_t scratchnn_place(c_pass *, char *, int, int)
     double scratchnn_value_and_gradient(c_pass *, Py_ssize_t, Py_ssize_t)
     double scratchnn_value(c_pass *, Py_ssize_t, Py_ssize_t)
-    void scratchnn_outputs(c_pass *, Py_ssize_t, Py_ssize_t, void *, void *)
+    void scratchnn_outputs(c_pass *, Py_ssize_t, Py_ssize_t, void *, void *, int)
     void scratchnn_curvature(c_pass *, Py_ssize_t, Py_ssize_t, void *)
     double scratchnn_batches(
         c_pass *, c_optimizer *, const int64_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t,
@@ -167,6 +167,18 @@ cdef int _kind(array, str name, kinds) except -1:
     if code not in kinds or not array.dtype.isnative or not array.flags.aligned:
         raise TypeError(f"{name} has dtype {array.dtype}, which the core does not read.")
     return KINDS.index(code)
+
+
+cdef int _set_columns(column *out, Py_ssize_t n, array, str name, kinds) except -1:
+    """Write where the columns of a matrix lie, or the one of a flat array."""
+    cdef int kind = _kind(array, name, kinds)
+    cdef uintptr_t start = array.__array_interface__["data"][0]
+    cdef Py_ssize_t j, row = array.strides[0], step = array.strides[array.ndim - 1]
+    for j in range(n):
+        out[j].data = <const char *>(start + j * step)
+        out[j].stride = row
+        out[j].kind = <kind_t>kind
+    return 0
 
 
 cdef class Pass:
@@ -324,25 +336,22 @@ cdef class Pass:
     cdef column *_columns(self, arrays, str name, kinds) except NULL:
         """Return columns of rows: of each array a column, or all of a matrix."""
         matrix = isinstance(arrays, np.ndarray)
-        n = arrays.shape[1] if matrix else len(arrays)
+        cdef Py_ssize_t j, n = arrays.shape[1] if matrix else len(arrays)
         cdef column *columns = <column *>PyMem_Calloc(max(n, 1), sizeof(column))
         if columns == NULL:
             raise MemoryError
+        self._held.append(arrays)
         try:
+            if matrix:
+                _set_columns(columns, n, arrays, name, kinds)
+                return columns
             for j in range(n):
-                array = arrays if matrix else arrays[j]
-                if not matrix and (array.ndim != 1 or len(array) != len(arrays[0])):
+                if arrays[j].ndim != 1 or len(arrays[j]) != len(arrays[0]):
                     raise ValueError(f"The columns of {name} differ in their length.")
-                columns[j].kind = <kind_t>_kind(array, name, kinds)
-                start = array.__array_interface__["data"][0]
-                if matrix:
-                    start += j * array.strides[1]
-                columns[j].data = <const char *><uintptr_t>start
-                columns[j].stride = array.strides[0]
+                _set_columns(columns + j, 1, arrays[j], name, kinds)
         except BaseException:
             PyMem_Free(columns)
             raise
-        self._held.append(arrays)
         return columns
 
     cdef int _set_rows(self, rows) except -1:
@@ -514,16 +523,18 @@ cdef class Pass:
             PyErr_CheckSignals()
         return value
 
-    def outputs(self, logits, targets=None):
+    def outputs(self, out, targets=None, bint linked=False):
         """Write the logits of all rows, and their targets.
 
         Parameters
         ----------
-        logits : ndarray of shape (n_rows, K)
+        out : ndarray of shape (n_rows, K)
         targets : ndarray of shape (n_rows, K), default=None
+        linked : bool, default=False
+            Whether probabilities, or predicted numbers, are written in place of logits.
         """
         shape = self.p.n_rows, self.layer_sizes[-1]
-        cdef void *into = _address(logits, "logits", self.dtype, shape)
+        cdef void *into = _address(out, "out", self.dtype, shape)
         cdef void *of_y = NULL
         if targets is not None:
             if self.p.source.n_targets == 0:
@@ -533,7 +544,7 @@ cdef class Pass:
         while start < self.p.n_rows:
             stop = min(start + step, self.p.n_rows)
             with nogil:
-                scratchnn_outputs(&self.p, start, stop, into, of_y)
+                scratchnn_outputs(&self.p, start, stop, into, of_y, linked)
             start = stop
             PyErr_CheckSignals()
 

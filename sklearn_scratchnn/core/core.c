@@ -125,13 +125,13 @@ double scratchnn_value(pass *p, ptrdiff_t start, ptrdiff_t stop)
     return p->wide ? value_d(p, start, stop) : value_f(p, start, stop);
 }
 
-void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *logits,
-                       void *targets)
+void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
+                       int linked)
 {
     if (p->wide)
-        outputs_d(p, start, stop, logits, targets);
+        outputs_d(p, start, stop, out, targets, linked);
     else
-        outputs_f(p, start, stop, logits, targets);
+        outputs_f(p, start, stop, out, targets, linked);
 }
 
 void scratchnn_curvature(pass *p, ptrdiff_t start, ptrdiff_t stop, void *G)

@@ -142,9 +142,10 @@ size_t scratchnn_place(pass *p, char *arena, int backward, int curvature);
 double scratchnn_value_and_gradient(pass *p, ptrdiff_t start, ptrdiff_t stop);
 double scratchnn_value(pass *p, ptrdiff_t start, ptrdiff_t stop);
 
-/* Write the logits, (n_rows, K), and the targets where these are not NULL. */
-void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *logits,
-                       void *targets);
+/* Write the logits, (n_rows, K), or what the loss's link makes of them; and the targets
+   where these are not NULL. */
+void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
+                       int linked);
 
 /* Add sum_i w_i J_i^T (d2C_i/dz2) J_i to G. */
 void scratchnn_curvature(pass *p, ptrdiff_t start, ptrdiff_t stop, void *G);

@@ -107,18 +107,30 @@ static void NAME(loss)(const pass *p, REAL *z, ptrdiff_t B)
     }
 }
 
-/* Write over the logits what the curvature is made of: probabilities, or means. */
-KERNEL static void NAME(curvature_inputs)(const pass *p, REAL *z, ptrdiff_t B)
+KERNEL static void NAME(logistic_link)(REAL *restrict z, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        z[i] = NAME(logistic)(z[i]);
+}
+
+KERNEL static void NAME(exponential_link)(REAL *restrict z, ptrdiff_t n)
+{
+    for (ptrdiff_t i = 0; i < n; i++)
+        z[i] = NAME(exp)(z[i]);
+}
+
+/* Turn logits, (K, B), into probabilities, or predicted numbers. */
+static void NAME(link)(const pass *p, REAL *z, ptrdiff_t B)
 {
     const ptrdiff_t K = p->layers[p->n_layers - 1].fan_out;
-    if (p->loss == SOFTMAX_CROSS_ENTROPY) {
-        NAME(softmax)(z, NULL, p->row, K, B);
-        return;
+    switch (p->loss) {
+    case SOFTMAX_CROSS_ENTROPY: NAME(softmax)(z, NULL, p->row, K, B); break;
+    case LOGISTIC_CROSS_ENTROPY: NAME(logistic_link)(z, K * B); break;
+    case POISSON: NAME(exponential_link)(z, K * B); break;
+    case SQUARED_ERROR:
+    case HUBER:
+    case QUANTILE: break;
     }
-    for (ptrdiff_t i = 0; i < K * B; i++)
-        z[i] = p->loss == SQUARED_ERROR ? 1
-               : p->loss == POISSON     ? NAME(exp)(LIMITED(z[i]))
-                                        : NAME(logistic)(z[i]);
 }
 
 /* Write sqrt(w) S_j over `root`, (K, B), with d2C/dz2 = sum_j S_j^T S_j in each row.
@@ -134,8 +146,10 @@ static void NAME(curvature_root)(const pass *p, const REAL *probability, ptrdiff
     for (ptrdiff_t b = 0; b < B; b++) {
         const REAL p_j = probability[j * B + b];
         if (p->loss != SOFTMAX_CROSS_ENTROPY) {
-            const REAL one = p->loss == LOGISTIC_CROSS_ENTROPY ? 1 - p_j : 1;
-            root[j * B + b] = (REAL)sqrt(w[b] * p_j * one);
+            const REAL diagonal = p->loss == LOGISTIC_CROSS_ENTROPY ? p_j * (1 - p_j)
+                                  : p->loss == POISSON              ? p_j
+                                                                    : 1;
+            root[j * B + b] = (REAL)sqrt(w[b] * diagonal);
             continue;
         }
         REAL behind = 0;

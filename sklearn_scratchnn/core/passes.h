@@ -215,8 +215,8 @@ static double NAME(value)(pass *p, ptrdiff_t start, ptrdiff_t stop)
     return value;
 }
 
-static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *logits,
-                          REAL *targets)
+static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *out,
+                          REAL *targets, int linked)
 {
     const layer *l = p->layers + p->n_layers - 1;
     const ptrdiff_t K = l->fan_out;
@@ -227,9 +227,11 @@ static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *logits
         const ptrdiff_t B = rows.n_rows;
         NAME(forward)(p, rows.input, rows.index, rows.fraction, B, 0);
         const REAL *z = l->delta, *Y = p->Y;
+        if (linked)
+            NAME(link)(p, l->delta, B);
         for (ptrdiff_t b = 0; b < B; b++)
             for (ptrdiff_t k = 0; k < K; k++) {
-                logits[(start + b) * K + k] = z[k * B + b];
+                out[(start + b) * K + k] = z[k * B + b];
                 if (targets)
                     targets[(start + b) * K + k] = Y[k * B + b];
             }
@@ -282,7 +284,7 @@ static void NAME(curvature)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *G)
         int B = (int)rows.n_rows;
         NAME(forward)(p, rows.input, NULL, NULL, B, 0);
         memcpy(p->probabilities, l->delta, (size_t)(K * B) * sizeof(REAL));
-        NAME(curvature_inputs)(p, p->probabilities, B);
+        NAME(link)(p, p->probabilities, B);
         for (ptrdiff_t j = 0; j < n_roots; j++) {
             NAME(curvature_root)(p, p->probabilities, j, l->delta, B);
             NAME(row_gradients)(p, rows.input, B);

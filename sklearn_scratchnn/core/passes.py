@@ -60,6 +60,9 @@ def _covers(core, network, arrays):
         own = type(f) is type(known.get(f.name))
         if not (own and f.name in compiled_names):
             return False
+    layers = [*network.weights, *network.biases]
+    if not all(layer.flags.c_contiguous and layer.flags.aligned for layer in layers):
+        return False
     return network.dtype in (np.float32, np.float64) and all(
         array.dtype.isnative
         and array.flags.aligned

@@ -8,14 +8,18 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._typing import Integral, Rows
+from ..core.passes import compile_pass
 from ..data.checks import check_X
 from ..data.columns import Columns
+from ..data.row_source import row_source
 from ..data.rows import DenseRows, SparseRows, TableRows
 from ..data.table import Table
 from ..data.table_encoding import make_encoding
 from ..network.losses import loss_with_link
 from ..network.network import network_of_layers
 from ..network.workspace import rows_of_a_block
+
+MANY_ROWS = 64  # from here on the core repays what it takes to hand it a pass
 
 
 class Predictor:
@@ -63,6 +67,12 @@ class Predictor:
         self.n_samples, self.dtype = X.shape[0], dtype
         sizes = self.network.layer_sizes
         self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
+        self._compiled = None
+        if self.n_samples >= MANY_ROWS:
+            rows = row_source(X, encoding)
+            self._compiled = compile_pass(
+                self.network, rows, block_rows=self._block_rows
+            )
         if isinstance(X, Table):
             self._rows = TableRows(X, None, None, dtype, self._block_rows, encoding)
         elif isinstance(X, np.ndarray):
@@ -105,10 +115,32 @@ class Predictor:
                 "network: its outputs leave the range of float64."
             )
 
+    def _compiled_outputs(self, link=None):
+        """Return all logits, or probabilities, from the core.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, K) or None
+            None where the core does not compute them, or they are no numbers.
+        """
+        if self._compiled is None:
+            return None
+        out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
+        self._compiled.outputs(out, linked=link == "probabilities")
+        return out if math.isfinite(out.sum()) else None
+
     @np.errstate(all="ignore")
     def outputs(self, link=None):
-        """Return logits, (n_samples, K), or what ``link`` turns them into."""
+        """Return logits, (n_samples, K), or what a method of the loss makes of them.
+
+        The link is "probabilities", "log_probabilities" or None.
+        """
+        if link != "log_probabilities":
+            out = self._compiled_outputs(link)
+            if out is not None:
+                return out
         out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
+        link = link and getattr(self.loss, link)
         for block, _, ws in self._blocks():
             values = ws.logits if link is None else link(ws.logits)
             if values.dtype != out.dtype and _leaves(out.dtype, values):
@@ -119,6 +151,9 @@ class Predictor:
     @np.errstate(all="ignore")
     def decisions(self):
         """Return the code that each row's logits speak for, as ``Loss.decide``."""
+        logits = self._compiled_outputs()
+        if logits is not None:
+            return self.loss.decide(logits)
         return np.concatenate(
             [self.loss.decide(ws.logits) for _, _, ws in self._blocks()]
         )
@@ -194,6 +229,10 @@ class PredictionMixin:
         if encoding is None:
             return np.array(names, dtype=object)
         return encoding.names(names)
+
+    def __sklearn_is_fitted__(self):
+        """Whether there is a network; scikit-learn would look at every attribute."""
+        return "coefs_" in vars(self)
 
     def _predictor(self, X):
         check_is_fitted(self)
