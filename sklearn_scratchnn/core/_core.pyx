@@ -161,6 +161,13 @@ cdef void *_address(array, str name, dtype, tuple shape) except? NULL:
     return <void *><uintptr_t>array.__array_interface__["data"][0]
 
 
+cdef int _place(name, names, str what) except -1:
+    """Return the place of a name."""
+    if name not in names:
+        raise ValueError(f"{name!r} is no {what} of the core, which has {names}.")
+    return names.index(name)
+
+
 cdef int _kind(array, str name, kinds) except -1:
     """Return the place of an array's dtype in `KINDS`."""
     code = array.dtype.str[1:] if array.dtype != bool else "u1"
@@ -264,7 +271,7 @@ cdef class Pass:
         self.p.wide = self.dtype == np.float64
         self.p.gemm = dgemm if self.p.wide else sgemm
         self.p.syrk = dsyrk if self.p.wide else ssyrk
-        self.p.loss = <loss_t><int>LOSSES.index(loss)
+        self.p.loss = <loss_t>_place(loss, LOSSES, "loss")
         self.p.threshold, self.p.quantile = huber_threshold, quantile
         if masks is not None:
             self.p.dropout_least, self.p.dropout_scale = masks.least, masks.scale
@@ -316,7 +323,9 @@ cdef class Pass:
             fan_in, fan_out = sizes[i], sizes[i + 1]
             l.fan_in, l.fan_out = fan_in, fan_out
             if i < n_layers - 1:
-                l.activation = <activation_t><int>ACTIVATIONS.index(activations[i])
+                l.activation = <activation_t>_place(
+                    activations[i], ACTIVATIONS, "activation"
+                )
             shape = (fan_in, fan_out)
             l.W = self._hold(parameters.weights[i], "weights", self.dtype, shape)
             l.b = self._hold(parameters.biases[i], "biases", self.dtype, (fan_out,))
@@ -568,7 +577,7 @@ cdef class Pass:
             start = stop
             PyErr_CheckSignals()
 
-    def batches(self, Rule rule, order, Py_ssize_t n_batches, rates, double max_norm=0):
+    def batches(self, Rule rule not None, order, Py_ssize_t n_batches, rates, double max_norm=0):
         """Update once a batch; return the sum of losses, and the first gradient's norm.
 
         Parameters
@@ -614,7 +623,7 @@ cdef class Pass:
             PyErr_CheckSignals()
         return value, norm
 
-    def step(self, Rule rule, double rate, double max_norm=0, bint measure=False):
+    def step(self, Rule rule not None, double rate, double max_norm=0, bint measure=False):
         """Update once from the gradient that is there; return its norm if measured."""
         if not self._backward:
             raise ValueError("This Pass predicts, and has no gradient.")
@@ -653,7 +662,7 @@ cdef class Rule:
         weight_decay=0.0,
         t=0,
     ):
-        self.o.rule = <rule_t><int>RULES.index(name)
+        self.o.rule = <rule_t>_place(name, RULES, "rule")
         self.first, self.second = first, second
         self.o.momentum, self.o.nesterov = momentum, nesterov
         self.o.beta_1, self.o.beta_2, self.o.epsilon = beta_1, beta_2, epsilon

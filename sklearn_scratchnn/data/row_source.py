@@ -12,8 +12,8 @@ from .table import ColumnList, Table
 class RowSource:
     """What the rows of the classes in ``rows.py`` are made of.
 
-    The inputs are, in this order: the numbers, their bins, a gap's indicator for some of
-    them, and the categories.
+    The inputs are, in this order: the numbers, their bins, for some of them whether a
+    number is missing, and the categories.
 
     Parameters
     ----------

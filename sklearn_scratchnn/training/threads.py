@@ -3,13 +3,14 @@
 from contextlib import contextmanager, nullcontext
 from functools import cache
 from itertools import pairwise
-from threading import Lock, current_thread, main_thread
+from threading import Lock, current_thread
 
 from threadpoolctl import OpenBLASController, ThreadpoolController
 
 MIN_WORK = 4e6  # multiplications in a product, below which one thread is as fast
 _HELD = Lock()
 _HOLDERS: list = []
+_TRAININGS: list = []  # that run at this moment, in any thread
 
 
 @cache
@@ -17,20 +18,23 @@ def _blas():
     return ThreadpoolController().select(user_api="blas")
 
 
+@contextmanager
 def blas_threads(objective):
-    """Return a context in which BLAS uses one thread, if the products are small.
+    """Hold BLAS at one thread for a training that would gain nothing by more.
 
-    The number of threads is never raised, and is restored on leaving. It belongs to the
-    whole process, so only the main thread sets it.
+    So it is where the products are small, and where another training runs beside this
+    one, in a thread of joblib's, say: two that use all cores get in each other's way.
+    The number of threads is never raised, and is restored on leaving.
     """
-    if current_thread() is not main_thread():
-        return nullcontext()
     sizes = objective.network.layer_sizes
     widest = max(i * o for i, o in pairwise(sizes))
-    if objective.block_rows * widest >= MIN_WORK:
-        return nullcontext()
-    alone = all(library.num_threads == 1 for library in _blas().lib_controllers)
-    return nullcontext() if alone and not _HOLDERS else one_blas_thread()
+    is_small = objective.block_rows * widest < MIN_WORK
+    _TRAININGS.append(objective)
+    try:
+        with one_blas_thread() if is_small or len(_TRAININGS) > 1 else nullcontext():
+            yield
+    finally:
+        _TRAININGS.pop()
 
 
 @contextmanager
@@ -42,7 +46,9 @@ def one_blas_thread():
     """
     with _HELD:
         if not _HOLDERS:
-            _HOLDERS.append((_blas().limit(limits=1), current_thread()))
+            alone = all(lib.num_threads == 1 for lib in _blas().lib_controllers)
+            limit = None if alone else _blas().limit(limits=1)
+            _HOLDERS.append((limit, current_thread()))
         _HOLDERS.append(current_thread())
     try:
         yield
@@ -54,11 +60,13 @@ def one_blas_thread():
 
 
 def _give_back(limit, thread):
-    """Restore what a limit found, in any thread.
+    """Restore what a limit found, in any thread; None found one thread everywhere.
 
     Since threadpoolctl 3.8 the thread that set a limit controls OpenBLAS until it says
     that it is done, and others are not heard.
     """
+    if limit is None:
+        return
     done = getattr(OpenBLASController, "clear_controlling_thread", lambda force: None)
     done(force=current_thread() is not thread)
     limit.restore_original_limits()
