@@ -46,6 +46,12 @@ def article():
 
 
 @pytest.fixture
+def on_the_page(monkeypatch):
+    """Let NumPy compute, where a test watches what the page does or puts its own in."""
+    monkeypatch.setenv("SCRATCHNN_CORE", "0")
+
+
+@pytest.fixture
 def mlflow_store(tmp_path, monkeypatch):
     """Let MLflow write its runs into the test's own folder, and tell nobody."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", (tmp_path / "mlruns").as_uri())

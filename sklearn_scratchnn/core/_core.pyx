@@ -98,6 +98,7 @@ cdef extern from "core.h" nogil:
         c_pass *, c_optimizer *, const int64_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t,
         const double *, double, double *
     )
+    double scratchnn_penalty(const c_pass *)
     double scratchnn_step(c_pass *, c_optimizer *, double, double, int)
     const char *SCRATCHNN_DIGEST
 
@@ -127,6 +128,8 @@ LOSSES = (
     "quantile",
 )
 RULES = ("sgd", "adam")
+
+TINY = np.finfo(np.float32).tiny
 
 # Of multiplications, after which C lets Python look for Ctrl-C: some hundredths of a
 # second.
@@ -171,7 +174,7 @@ cdef int _place(name, names, str what) except -1:
 cdef int _kind(array, str name, kinds) except -1:
     """Return the place of an array's dtype in `KINDS`."""
     code = array.dtype.str[1:] if array.dtype != bool else "u1"
-    if code not in kinds or not array.dtype.isnative or not array.flags.aligned:
+    if code not in kinds or not array.dtype.isnative:
         raise TypeError(f"{name} has dtype {array.dtype}, which the core does not read.")
     return KINDS.index(code)
 
@@ -373,6 +376,7 @@ cdef class Pass:
             matrix
             and n_numbers > 0
             and numbers.dtype in (np.float32, np.float64)
+            and numbers.flags.aligned
             and numbers.strides[1] == numbers.itemsize
         )
         self._set_bins(rows, n_numbers)
@@ -399,13 +403,15 @@ cdef class Pass:
                 rows.fill, "fill", np.float64, (n_numbers,)
             )
         if rows.mean is not None:
-            inverse = 1 / rows.scale
+            with np.errstate(over="ignore"):
+                inverse = 1 / rows.scale
+            if not np.isfinite(inverse).all():
+                raise ValueError("A scale is too small to divide by.")
             shape = (n_inputs,)
             s.mean = <double *>self._hold(rows.mean, "mean", np.float64, shape)
             s.inverse = <double *>self._hold(inverse, "scale", np.float64, shape)
-            floats = rows.mean.astype(np.float32), inverse.astype(np.float32)
-            s.mean_of_float = self._hold(floats[0], "mean", np.float32, shape)
-            s.inverse_of_float = self._hold(floats[1], "scale", np.float32, shape)
+            if not self.p.wide:
+                self._set_scaling_of_floats(rows, inverse)
         if rows.subset is not None:
             n_rows = len(rows.subset)
             if n_rows and not 0 <= rows.subset.min() <= rows.subset.max() < n:
@@ -413,6 +419,19 @@ cdef class Pass:
             s.subset = <int64_t *>self._hold(rows.subset, "subset", np.int64, (n_rows,))
             n = n_rows
         self.p.n_rows = n
+        return 0
+
+    cdef int _set_scaling_of_floats(self, rows, inverse) except -1:
+        """Hold mean and scale as floats too, if these have room for them."""
+        cdef row_source *s = &self.p.source
+        with np.errstate(over="ignore", under="ignore"):
+            floats = rows.mean.astype(np.float32), inverse.astype(np.float32)
+        if not (np.isfinite(floats).all() and np.all(floats[1] > TINY)):
+            return 0
+        s.mean_of_float = self._hold(floats[0], "mean", np.float32, rows.mean.shape)
+        s.inverse_of_float = self._hold(
+            floats[1], "scale", np.float32, rows.mean.shape
+        )
         return 0
 
     cdef int _set_bins(self, rows, n_numbers) except -1:
@@ -623,12 +642,26 @@ cdef class Pass:
             PyErr_CheckSignals()
         return value, norm
 
-    def step(self, Rule rule not None, double rate, double max_norm=0, bint measure=False):
-        """Update once from the gradient that is there; return its norm if measured."""
-        if not self._backward:
-            raise ValueError("This Pass predicts, and has no gradient.")
+    def descend(self, Rule rule not None, double rate, double max_norm=0):
+        """Update once, by the gradient over all rows.
+
+        Parameters
+        ----------
+        rule : Rule
+        rate : float
+        max_norm : float, default=0
+            As of `batches`.
+
+        Returns
+        -------
+        loss, norm : float
+            Of the parameters before the step, both with the penalty.
+        """
         rule.check(self.p.n_parameters, self.dtype)
-        return scratchnn_step(&self.p, &rule.o, rate, max_norm, measure)
+        cdef double value = self.value_and_gradient()
+        if self.p.penalty != 0:
+            value += scratchnn_penalty(&self.p)
+        return value, scratchnn_step(&self.p, &rule.o, rate, max_norm, True)
 
 
 cdef class Rule:
@@ -647,6 +680,8 @@ cdef class Rule:
 
     cdef c_optimizer o
     cdef readonly object first, second
+    cdef Py_ssize_t _checked
+    cdef object _dtype
 
     def __init__(
         self,
@@ -673,12 +708,15 @@ cdef class Rule:
         """Updates made, by Adam."""
         return self.o.t
 
-    cdef int check(self, n, dtype) except -1:
-        """Look at the state's arrays."""
+    cdef int check(self, Py_ssize_t n, dtype) except -1:
+        """Look at the state's arrays, once for each size."""
+        if self._checked == n and self._dtype is dtype:
+            return 0
         cdef bint adam = RULES[<int>self.o.rule] == "adam"
         self.o.first = self.o.second = NULL
         if adam or self.first is not None:
             self.o.first = _address(self.first, "the state", dtype, (n,))
         if adam:
             self.o.second = _address(self.second, "the state", dtype, (n,))
+        self._checked, self._dtype = n, dtype
         return 0

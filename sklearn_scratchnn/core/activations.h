@@ -23,34 +23,62 @@ static inline REAL NAME(softplus)(REAL z)
     return POSITIVE(z) + NAME(log1p)(NAME(exp)(-size));
 }
 
+/* Rows whose numbers stay in the first-level cache between two loops over them. Of these
+   the second is flat, so that three units fill a register as well as three hundred. */
+static inline ptrdiff_t NAME(rows_of_strip)(ptrdiff_t n_units)
+{
+    const ptrdiff_t n_rows = STRIP / n_units;
+    return n_rows > 1 ? n_rows : 1;
+}
+
+static inline void NAME(add_bias)(REAL *restrict rows, const REAL *restrict bias,
+                                  ptrdiff_t n_rows, ptrdiff_t n_units)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n_units; j++)
+            rows[i * n_units + j] += bias[j];
+}
+
+static inline void NAME(add_rows)(REAL *restrict sum, const REAL *restrict rows,
+                                  ptrdiff_t n_rows, ptrdiff_t n_units)
+{
+    for (ptrdiff_t i = 0; i < n_rows; i++)
+        for (ptrdiff_t j = 0; j < n_units; j++)
+            sum[j] += rows[i * n_units + j];
+}
+
 #define FORWARD(name, f)                                                            \
-    KERNEL static void NAME(name##_forward)(REAL *restrict rows,                    \
-                                            const REAL *restrict bias,              \
-                                            ptrdiff_t n_rows, ptrdiff_t n_units)    \
+    VECTOR_KERNEL static void NAME(name##_forward)(                                 \
+        REAL *restrict rows, const REAL *restrict bias, ptrdiff_t n_rows,           \
+        ptrdiff_t n_units)                                                          \
     {                                                                               \
-        for (ptrdiff_t i = 0; i < n_rows; i++) {                                    \
-            REAL *restrict row = rows + i * n_units;                                \
-            for (ptrdiff_t j = 0; j < n_units; j++) {                               \
-                const REAL z = row[j] + bias[j];                                    \
-                row[j] = f;                                                         \
+        const ptrdiff_t step = NAME(rows_of_strip)(n_units);                        \
+        for (ptrdiff_t start = 0; start < n_rows; start += step) {                  \
+            const ptrdiff_t n = start + step < n_rows ? step : n_rows - start;      \
+            REAL *restrict strip = rows + start * n_units;                          \
+            NAME(add_bias)(strip, bias, n, n_units);                                \
+            for (ptrdiff_t i = 0; i < n * n_units; i++) {                           \
+                const REAL z = strip[i];                                            \
+                strip[i] = f;                                                       \
             }                                                                       \
         }                                                                           \
     }
 
 #define BACKWARD(name, slope)                                                       \
-    KERNEL static void NAME(name##_backward)(REAL *restrict delta,                  \
-                                             const REAL *restrict outputs,          \
-                                             REAL *restrict db, ptrdiff_t n_rows,   \
-                                             ptrdiff_t n_units)                     \
+    VECTOR_KERNEL static void NAME(name##_backward)(                                \
+        REAL *restrict delta, const REAL *restrict outputs, REAL *restrict db,      \
+        ptrdiff_t n_rows, ptrdiff_t n_units)                                        \
     {                                                                               \
-        for (ptrdiff_t i = 0; i < n_rows; i++) {                                    \
-            REAL *restrict row = delta + i * n_units;                               \
-            const REAL *restrict output = outputs + i * n_units;                    \
-            for (ptrdiff_t j = 0; j < n_units; j++) {                               \
-                const REAL a = output[j];                                           \
-                row[j] *= slope;                                                    \
-                db[j] += row[j];                                                    \
+        const ptrdiff_t step = NAME(rows_of_strip)(n_units);                        \
+        for (ptrdiff_t start = 0; start < n_rows; start += step) {                  \
+            const ptrdiff_t n = start + step < n_rows ? step : n_rows - start;      \
+            REAL *restrict strip = delta + start * n_units;                         \
+            const REAL *restrict output = outputs + start * n_units;                \
+            for (ptrdiff_t i = 0; i < n * n_units; i++) {                           \
+                const REAL a = output[i];                                           \
+                strip[i] *= slope;                                                  \
             }                                                                       \
+            NAME(add_rows)(db, strip, n, n_units);                                  \
         }                                                                           \
     }
 
@@ -58,19 +86,21 @@ static inline REAL NAME(softplus)(REAL z)
 
 /* Of z and a gate s(z): a = z s; the slope is kept, as a alone does not tell it. */
 #define GATED_ACTIVATION(name, gate, slope)                                         \
-    KERNEL static void NAME(name##_forward)(REAL *restrict rows,                    \
-                                            const REAL *restrict bias,              \
-                                            REAL *restrict slopes,                  \
-                                            ptrdiff_t n_rows, ptrdiff_t n_units)    \
+    VECTOR_KERNEL static void NAME(name##_forward)(                                 \
+        REAL *restrict rows, const REAL *restrict bias, REAL *restrict slopes,      \
+        ptrdiff_t n_rows, ptrdiff_t n_units)                                        \
     {                                                                               \
-        for (ptrdiff_t i = 0; i < n_rows; i++) {                                    \
-            REAL *restrict row = rows + i * n_units;                                \
-            REAL *restrict out = slopes + i * n_units;                              \
-            for (ptrdiff_t j = 0; j < n_units; j++) {                               \
-                const REAL z = row[j] + bias[j];                                    \
+        const ptrdiff_t step = NAME(rows_of_strip)(n_units);                        \
+        for (ptrdiff_t start = 0; start < n_rows; start += step) {                  \
+            const ptrdiff_t n = start + step < n_rows ? step : n_rows - start;      \
+            REAL *restrict strip = rows + start * n_units;                          \
+            REAL *restrict out = slopes + start * n_units;                          \
+            NAME(add_bias)(strip, bias, n, n_units);                                \
+            for (ptrdiff_t i = 0; i < n * n_units; i++) {                           \
+                const REAL z = strip[i];                                            \
                 const REAL s = gate;                                                \
-                row[j] = z * s;                                                     \
-                out[j] = slope;                                                     \
+                strip[i] = z * s;                                                   \
+                out[i] = slope;                                                     \
             }                                                                       \
         }                                                                           \
     }

@@ -9,12 +9,15 @@
 #include "vector_math.h"
 
 /* Loops over arrays are compiled for several generations of processors, and the one for
-   the machine at hand is taken when the module is loaded. */
+   the machine at hand is taken when the module is loaded. The widest registers repay
+   what they cost where there is much to compute for each number. */
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
     defined(__GLIBC__) && !defined(SCRATCHNN_NO_CLONES)
 #define KERNEL __attribute__((target_clones("avx2", "default")))
+#define VECTOR_KERNEL __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define KERNEL
+#define VECTOR_KERNEL
 #endif
 
 #if defined(_MSC_VER)
@@ -25,6 +28,7 @@
 #define JOIN(name, suffix) JOIN_(name, suffix)
 #define NAME(name) JOIN(name, SUFFIX)
 
+#define STRIP 2048       /* numbers */
 #define TILE_BYTES 16384 /* half of a core's first-level cache */
 
 #define root_f sqrtf
@@ -148,6 +152,11 @@ double scratchnn_batches(pass *p, optimizer *o, const int64_t *order, ptrdiff_t 
 {
     return p->wide ? batches_d(p, o, order, first, last, n_batches, rates, max_norm, norm)
                    : batches_f(p, o, order, first, last, n_batches, rates, max_norm, norm);
+}
+
+double scratchnn_penalty(const pass *p)
+{
+    return p->wide ? penalty_d(p) : penalty_f(p);
 }
 
 double scratchnn_step(pass *p, optimizer *o, double rate, double max_norm, int measure)

@@ -156,6 +156,9 @@ double scratchnn_batches(pass *p, optimizer *o, const int64_t *order, ptrdiff_t 
                          ptrdiff_t last, ptrdiff_t n_batches, const double *rates,
                          double max_norm, double *norm);
 
+/* Return alpha / (2 n) |W|^2. */
+double scratchnn_penalty(const pass *p);
+
 /* One update from `gradient`; return its norm, where it is measured or limited. */
 double scratchnn_step(pass *p, optimizer *o, double rate, double max_norm, int measure);
 

@@ -6,7 +6,7 @@
 
 /* Write the softmax of each column over z. `row` is (2, B) of scratch: the maximum, which
    is subtracted first, then the sum; and sum_k Y_k (z_k - max), where there is a Y. */
-KERNEL static void NAME(softmax)(REAL *restrict z, const REAL *restrict Y,
+VECTOR_KERNEL static void NAME(softmax)(REAL *restrict z, const REAL *restrict Y,
                                  REAL *restrict row, ptrdiff_t K, ptrdiff_t B)
 {
     REAL *restrict sum = row, *restrict dot = row + B;
@@ -48,7 +48,7 @@ KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restrict Y,
 
 /* A loss that is a sum over outputs: of z and y a value, and dC/dz. */
 #define LOSS(name, setup, value, slope)                                             \
-    KERNEL static void NAME(name##_loss)(REAL *restrict z_of, const REAL *restrict Y, \
+    VECTOR_KERNEL static void NAME(name##_loss)(REAL *restrict z_of, const REAL *restrict Y, \
                                          const REAL *restrict w, REAL *restrict row, \
                                          ptrdiff_t K, ptrdiff_t B, REAL h)          \
     {                                                                               \

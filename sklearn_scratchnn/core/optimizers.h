@@ -61,6 +61,12 @@ KERNEL static double NAME(sum_of_squares)(const REAL *x, ptrdiff_t n)
     return sum;
 }
 
+/* alpha / (2 n) |W|^2 */
+static double NAME(penalty)(const pass *p)
+{
+    return 0.5 * p->penalty * NAME(sum_of_squares)(p->theta, p->n_weights);
+}
+
 static double NAME(step)(pass *p, optimizer *o, double rate, double max_norm, int measure)
 {
     REAL *theta = p->theta, *g = p->gradient;

@@ -6,6 +6,8 @@ from ..network.activations import ACTIVATIONS
 from ..network.losses import LOSSES
 from .switch import compiled
 
+LEAST_SCALE = 1e-300  # whose inverse is a number
+
 
 def compile_pass(network, rows, gradient=None, **settings):
     """Return a compiled `Pass`, or None where the page is to compute.
@@ -39,7 +41,7 @@ def compile_pass(network, rows, gradient=None, **settings):
         return None
     targets = settings.get("targets")
     arrays = rows.arrays if targets is None else [*rows.arrays, targets]
-    if not _covers(core, network, arrays):
+    if not _covers(core, network, rows, arrays):
         return None
     return core.Pass(
         network.parameters,
@@ -53,7 +55,7 @@ def compile_pass(network, rows, gradient=None, **settings):
     )
 
 
-def _covers(core, network, arrays):
+def _covers(core, network, rows, arrays):
     """Whether the core has all that a pass needs."""
     functions = [(f, ACTIVATIONS, core.ACTIVATIONS) for f in network.activations]
     for f, known, compiled_names in [*functions, (network.loss, LOSSES, core.LOSSES)]:
@@ -63,9 +65,10 @@ def _covers(core, network, arrays):
     layers = [*network.weights, *network.biases]
     if not all(layer.flags.c_contiguous and layer.flags.aligned for layer in layers):
         return False
+    if rows.mean is not None and not np.all(rows.scale > LEAST_SCALE):
+        return False
     return network.dtype in (np.float32, np.float64) and all(
         array.dtype.isnative
-        and array.flags.aligned
         and (array.dtype == bool or array.dtype.str[1:] in core.KINDS)
         for array in arrays
     )

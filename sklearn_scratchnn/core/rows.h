@@ -2,33 +2,51 @@
 
 #ifndef SCRATCHNN_NUMBER
 #define SCRATCHNN_NUMBER
+/* An array that came over a network may lie anywhere: numbers are read byte by byte. */
+#define READ(type, at) (memcpy(&read.as_##type, at, sizeof(type)), read.as_##type)
+typedef union {
+    float as_float;
+    double as_double;
+    int8_t as_int8_t;
+    int16_t as_int16_t;
+    int32_t as_int32_t;
+    int64_t as_int64_t;
+    uint8_t as_uint8_t;
+    uint16_t as_uint16_t;
+    uint32_t as_uint32_t;
+    uint64_t as_uint64_t;
+} any_number;
+
 static inline double number_at(const char *at, enum kind kind)
 {
+    any_number read;
     switch (kind) {
-    case F32: return *(const float *)at;
-    case F64: return *(const double *)at;
-    case I8: return *(const int8_t *)at;
-    case I16: return *(const int16_t *)at;
-    case I32: return *(const int32_t *)at;
-    case I64: return (double)*(const int64_t *)at;
-    case U8: return *(const uint8_t *)at;
-    case U16: return *(const uint16_t *)at;
-    case U32: return *(const uint32_t *)at;
-    case U64: return (double)*(const uint64_t *)at;
+    case F32: return READ(float, at);
+    case F64: return READ(double, at);
+    case I8: return READ(int8_t, at);
+    case I16: return READ(int16_t, at);
+    case I32: return READ(int32_t, at);
+    case I64: return (double)READ(int64_t, at);
+    case U8: return READ(uint8_t, at);
+    case U16: return READ(uint16_t, at);
+    case U32: return READ(uint32_t, at);
+    case U64: return (double)READ(uint64_t, at);
     }
     return 0;
 }
 
 static inline int64_t code_at(const char *at, enum kind kind)
 {
+    any_number read;
     switch (kind) {
-    case I8: return *(const int8_t *)at;
-    case I16: return *(const int16_t *)at;
-    case I32: return *(const int32_t *)at;
-    case U8: return *(const uint8_t *)at;
-    default: return *(const int64_t *)at;
+    case I8: return READ(int8_t, at);
+    case I16: return READ(int16_t, at);
+    case I32: return READ(int32_t, at);
+    case U8: return READ(uint8_t, at);
+    default: return READ(int64_t, at);
     }
 }
+#undef READ
 #endif
 
 /* Loops over a row of X that lies together. */
@@ -58,10 +76,11 @@ static void NAME(read_numbers)(const row_source *s, int64_t row, REAL *out)
 {
     const ptrdiff_t n = s->n_numbers;
     const column *first = s->numbers;
-    if (s->contiguous && !s->fill) {
+    const REAL *mean = s->REAL_MEAN, *inverse = s->REAL_INVERSE;
+    if (s->contiguous && !s->fill && (s->REAL_MEAN || !s->mean)) {
         const char *x = first->data + row * first->stride;
         if (first->kind == F32 && s->mean)
-            NAME(standardize_float)((const float *)x, s->REAL_MEAN, s->REAL_INVERSE, out, n);
+            NAME(standardize_float)((const float *)x, mean, inverse, out, n);
         else if (first->kind == F32)
             NAME(convert_float)((const float *)x, out, n);
         else if (s->mean)
@@ -75,7 +94,10 @@ static void NAME(read_numbers)(const row_source *s, int64_t row, REAL *out)
         double x = number_at(c->data + row * c->stride, c->kind);
         if (s->fill && isnan(x))
             x = s->fill[j];
-        out[j] = (REAL)(s->mean ? (x - s->mean[j]) * s->inverse[j] : x);
+        if (s->mean && s->REAL_MEAN && c->kind == F32) /* as where a row lies together */
+            out[j] = ((REAL)x - mean[j]) * inverse[j];
+        else
+            out[j] = (REAL)(s->mean ? (x - s->mean[j]) * s->inverse[j] : x);
     }
 }
 

@@ -82,9 +82,9 @@ class Objective:
         self.total_weight = sample.total_weight
         self.gradient = ParameterVector(network.layer_sizes, self.dtype)
         self._kept_blocks = None
-        self.compiled = self._compile()
+        self.compiled = self._compile(self._has_batches)
 
-    def _compile(self, curvature=False):
+    def _compile(self, batches=False, curvature=False):
         """Return the compiled passes, or None where the page computes."""
         masks, table = self.draw_mask, self._table
         if masks is not None and type(masks) is not DropoutMasks:
@@ -97,7 +97,7 @@ class Objective:
             target_table=None if table is None else table.astype(self.dtype),
             weights=self.weights,
             block_rows=self.block_rows,
-            batches=self._has_batches,
+            batches=batches,
             keeps_rows=self._keeps_rows,
             curvature=curvature,
             masks=masks,
@@ -130,6 +130,10 @@ class Objective:
     @cached_property
     def _block_gradient(self):
         return ParameterVector(self.network.layer_sizes, self.dtype)
+
+    @cached_property
+    def _compiled_batches(self):
+        return self.compiled if self._has_batches else self._compile(batches=True)
 
     @cached_property
     def _compiled_curvature(self):
@@ -312,9 +316,32 @@ class Objective:
         Returns
         -------
         Rule or None
+            None also for a state of another dtype, which a `partial_fit` may bring.
         """
         rule = None if self.compiled is None else optimizer.rule(state)
-        return rule and self.compiled.rule(**rule)
+        if rule is None or any(
+            rule.get(name) is not None and rule[name].dtype != self.dtype
+            for name in ("first", "second")
+        ):
+            return None
+        return self.compiled.rule(**rule)
+
+    def descend(self, rule, rate, max_norm):
+        """Update once by the gradient over all rows, in the compiled core.
+
+        Parameters
+        ----------
+        rule : Rule
+        rate : float
+        max_norm : float or None
+
+        Returns
+        -------
+        loss, norm : float
+            Of the parameters before the step.
+        """
+        self.compiled.penalty = self.penalty
+        return self.compiled.descend(rule, rate, max_norm or 0.0)
 
     def update_batches(self, rule, order, n_batches, rates, max_norm):
         """Update once for each minibatch, in the compiled core.
@@ -334,10 +361,9 @@ class Objective:
         norm : float
             Of the first gradient.
         """
-        self.compiled.penalty = self.penalty
-        loss, norm = self.compiled.batches(
-            rule, order, n_batches, rates, max_norm or 0.0
-        )
+        batches = self._compiled_batches
+        batches.penalty = self.penalty
+        loss, norm = batches.batches(rule, order, n_batches, rates, max_norm or 0.0)
         return loss / self.n_samples, norm
 
     def batch_value_and_gradient(self, X, Y, weight, ws):

@@ -161,6 +161,7 @@ def matrix(kind, folder):
         "strided": lambda: np.repeat(np.repeat(X, 2, axis=0), 3, axis=1)[::2, ::3],
         "reversed": lambda: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
         "bool": lambda: X > 0,
+        "unaligned": lambda: np.frombuffer(b"." + X.tobytes(), offset=1).reshape(-1, 4),
     }.get(kind, lambda: X.astype(kind))()
 
 
@@ -170,7 +171,7 @@ def matrix(kind, folder):
 @pytest.mark.parametrize(
     "kind",
     ["f4", "f8", "i1", "i2", "i4", "i8", "columns", "strided", "reversed", "bool"]
-    + ["memory map"],
+    + ["memory map", "unaligned"],
 )
 def test_rows(page, tmp_path, kind, standardize, subset, dtype):
     X, y = matrix(kind, tmp_path), np.arange(N_ROWS) % 3
@@ -429,7 +430,7 @@ def test_a_pass_for_predictions_has_no_gradient():
         ("outputs", np.empty((6, 2), np.float32)),
         ("outputs", out, out),
         ("curvature", np.empty((30, 30))),
-        ("step", made.rule(name="sgd"), 0.1),
+        ("descend", made.rule(name="sgd"), 0.1),
     ]:
         with pytest.raises((ValueError, TypeError)):
             getattr(made, method)(*arguments)

@@ -394,7 +394,9 @@ def test_epochs_of_full_batches(task, params, n_features, epochs):
     ("n_samples", "batches"),
     [(150, [150]), (200, [200]), (201, [101, 100]), (401, [134, 134, 133])],
 )
-def test_batches_have_200_rows_at_most(fitted, n_samples, batches, monkeypatch):
+def test_batches_have_200_rows_at_most(
+    fitted, n_samples, batches, monkeypatch, on_the_page
+):
     seen, compute = [], Objective.batch_value_and_gradient
 
     def counted(objective, X, Y, weight, ws):

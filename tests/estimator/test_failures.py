@@ -429,6 +429,7 @@ class Interrupt:
 
     def __init__(self, monkeypatch, owner, name, n):
         self.method, self.left = getattr(owner, name), n
+        monkeypatch.setenv("SCRATCHNN_CORE", "0")  # the page's methods are called
         monkeypatch.setattr(owner, name, self.wrapped())
 
     def wrapped(self):
@@ -462,7 +463,9 @@ def test_an_interruption_leaves_a_fitted_model_and_goes_on(
 
 
 @pytest.mark.parametrize("solver", ["gd", "lbfgs", "gauss_newton", "adam"])
-def test_what_is_left_is_the_best_so_far(moons, network, solver, monkeypatch):
+def test_what_is_left_is_the_best_so_far(
+    moons, network, solver, monkeypatch, on_the_page
+):
     """Not the parameters that the interrupted pass happened to be trying."""
     given = {"activation": "tanh", "dtype": "float64", "standardize": False}
     model = network(solver, learning_rate="constant", max_iter=30, **given)
@@ -644,7 +647,9 @@ def test_an_interruption_ends_a_search(moons, network, monkeypatch):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_another_error_leaves_the_model_as_it_was(moons, network, solver, monkeypatch):
+def test_another_error_leaves_the_model_as_it_was(
+    moons, network, solver, monkeypatch, on_the_page
+):
     model = network(solver)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

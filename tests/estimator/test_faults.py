@@ -28,6 +28,7 @@ from sklearn_scratchnn.network.activations import ACTIVATIONS, Activation
 from sklearn_scratchnn.network.gradient_check import check_gradient
 from sklearn_scratchnn.network.network import Network
 from sklearn_scratchnn.training.optimizers import OPTIMIZERS
+from sklearn_scratchnn.training.run import TrainingRun
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -210,7 +211,7 @@ def peaks_of_batches(monkeypatch, owner, name, fit):
     return peaks
 
 
-def test_batches_share_their_arrays(moons, task, monkeypatch):
+def test_batches_share_their_arrays(moons, task, monkeypatch, on_the_page):
     """Those of 100 rows and 300 units are not made anew for every batch."""
     given = {"solver": "adam", "batch_size": 100, "max_iter": 3, "alpha": 1.0}
     one_array = 100 * 300 * 8
@@ -222,7 +223,9 @@ def test_batches_share_their_arrays(moons, task, monkeypatch):
     assert max(ours) < one_array / 4
 
 
-def test_gradients_are_written_where_they_belong(moons, task, monkeypatch):
+def test_gradients_are_written_where_they_belong(
+    moons, task, monkeypatch, on_the_page
+):
     """In the arrays that were prepared for them."""
     prepared = []
 
@@ -238,7 +241,7 @@ def test_gradients_are_written_where_they_belong(moons, task, monkeypatch):
     assert np.all(prepared)
 
 
-def test_there_is_one_forward_pass(moons, task, monkeypatch):
+def test_there_is_one_forward_pass(moons, task, monkeypatch, on_the_page):
     """Training and prediction go through the same lines."""
 
     def broken(*args, **keywords):
@@ -444,14 +447,14 @@ def test_a_pickle_holds_the_weights_once(task):
 
 
 def test_products_that_are_too_small_for_two_threads_have_one(moons, task, monkeypatch):
-    seen, compute = set(), Network.value_and_gradient
+    seen, note = set(), TrainingRun.on_epoch
 
     def watched(*args, **keywords):
         pools = [p for p in threadpool_info() if p["user_api"] == "blas"]
         seen.update(p["num_threads"] for p in pools)
-        return compute(*args, **keywords)
+        return note(*args, **keywords)
 
-    monkeypatch.setattr(Network, "value_and_gradient", watched)
+    monkeypatch.setattr(TrainingRun, "on_epoch", watched)
     with threadpool_limits(2, user_api="blas"):
         task.network(4, solver="adam", max_iter=2).fit(*moons)
     assert seen == {1}
@@ -478,7 +481,9 @@ def test_log_probabilities_are_finite(moons):
         assert logs.min() < -1000
 
 
-def test_an_interruption_goes_on_and_loses_nothing(moons, task, monkeypatch):
+def test_an_interruption_goes_on_and_loses_nothing(
+    moons, task, monkeypatch, on_the_page
+):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 

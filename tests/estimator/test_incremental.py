@@ -508,10 +508,12 @@ def failing_at(monkeypatch, n, error):
             raise error
         return backward(*args, **kwargs)
 
+    monkeypatch.setenv("SCRATCHNN_CORE", "0")
     monkeypatch.setattr(Network, "backward", counted)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.usefixtures("on_the_page")
 def test_an_error_inside_a_pass_leaves_everything_as_it_was(
     iris, network, monkeypatch, solver
 ):
@@ -526,6 +528,7 @@ def test_an_error_inside_a_pass_leaves_everything_as_it_was(
 
 
 @pytest.mark.parametrize("n_before", [0, 2])
+@pytest.mark.usefixtures("on_the_page")
 def test_an_interruption_inside_a_pass_leaves_a_model_that_goes_on(
     iris, task, network, monkeypatch, n_before
 ):
@@ -542,6 +545,7 @@ def test_an_interruption_inside_a_pass_leaves_a_model_that_goes_on(
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
 @pytest.mark.parametrize("n_before", [0, 2])
+@pytest.mark.usefixtures("on_the_page")
 def test_an_interrupted_call_made_again_changes_no_bit(
     iris, task, network, monkeypatch, solver, dropout, n_before
 ):

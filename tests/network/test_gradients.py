@@ -95,7 +95,7 @@ def test_masks_are_inverted(rate, dtype):
     """A unit is off, or as much larger as others are off: its mean stays."""
     mask = np.empty((50, 4000), dtype)
     DropoutMasks(rate, np.random.RandomState(0))(mask)
-    assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-6)
+    assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-4)
     assert_allclose(np.mean(mask == 0), rate, atol=0.01)
     assert_allclose(mask.mean(), 1, atol=0.03)
 

@@ -24,7 +24,7 @@ ROOMS = {
         "losses",
         "network",
     ],
-    "core": ["digest", "switch"],
+    "core": ["digest", "switch", "passes"],
     "training": [
         "blas dropout early_stopping history schedules signals state threads",
         "objective optimizers observers solvers.base",
@@ -38,6 +38,7 @@ ROOMS = {
     ],
     "data": [
         "distinct encoding frames split standardize table target_scale targets rows",
+        "row_source",
         "column_checks",
         "columns",
         "checks table_encoding",
@@ -67,10 +68,10 @@ ROOMS = {
 KNOWS = {
     "ground": [],
     "network": [],
-    "core": [],
+    "core": ["network"],
     "training": ["network", "core"],
     "data": ["network"],
-    "estimator": ["network", "training", "data"],
+    "estimator": ["network", "core", "training", "data"],
     "displays": ["data", "estimator"],
     "callbacks": ["training"],
     "deploy": ["network", "training", "estimator", "public"],

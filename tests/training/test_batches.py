@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 @pytest.fixture
-def visited(monkeypatch):
+def visited(monkeypatch, on_the_page):
     """Return lists of the rows that were taken, of X and of the targets."""
     taken = {DenseRows: [], Targets: []}
     for cls, rows in taken.items():

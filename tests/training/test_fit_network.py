@@ -234,7 +234,7 @@ def test_a_state_goes_on_to_the_same_bits(stop_at, loss):
     assert resumed.epoch == whole.epoch
 
 
-def test_an_interruption_carries_the_run(monkeypatch):
+def test_an_interruption_carries_the_run(monkeypatch, on_the_page):
     calls, backward = [], Network.backward
 
     def interrupted(self, *args):

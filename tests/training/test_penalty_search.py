@@ -852,7 +852,7 @@ def test_importances_serve_those_who_select_by_them():
     assert_array_equal(np.flatnonzero(chosen.support_), [0, 1])
 
 
-def test_unshuffled_parts_are_read_in_the_order_of_the_rows(monkeypatch):
+def test_unshuffled_parts_are_read_in_the_order_of_the_rows(monkeypatch, on_the_page):
     """Not in that of the distinct rows, which are sorted by their first column."""
     X, y = moons(300)
     visited, take = [], DenseRows.take

@@ -221,7 +221,7 @@ def test_minibatch_gradients_add_up(objective_of, loss, is_sparse, weighted):
     assert_allclose(steps / 3, gradient, rtol=1e-4, atol=1e-5 * np.abs(gradient).max())
 
 
-def test_every_row_is_seen_once_a_pass(objective_of):
+def test_every_row_is_seen_once_a_pass(objective_of, on_the_page):
     """Shuffled or not, and with a last batch that is smaller than the rest."""
     objective = objective_of(())
     objective.theta[:] = 0

@@ -86,17 +86,27 @@ class GradientDescent(Solver):
 
     def run(self, objective, state, on_epoch, random_state=None):
         """Descend; see `Solver.run`. The norm is that of an epoch's first gradient."""
-        signal = state.pop("signal", Signal.CONTINUE)
+        signal, optimizer = state.pop("signal", Signal.CONTINUE), state["optimizer"]
+        rule = objective.compile_rule(self.optimizer, optimizer)
         while (outcome := self._outcome(state, signal)) is None:
-            if self.stochastic:
-                order = self._order(objective.n_samples, random_state)
-                loss, rate, norm = self._minibatch_epoch(objective, state, order)
-            else:
-                loss, rate, norm = self._full_batch_epoch(objective, state)
+            try:
+                loss, rate, norm = self._epoch(objective, state, rule, random_state)
+            finally:
+                if rule is not None and "t" in optimizer:
+                    optimizer["t"] = rule.t
             state["norm"] = norm
             state["epoch"] += 1
             signal = on_epoch(loss, rate, norm)
         return outcome
+
+    def _epoch(self, objective, state, rule, random_state):
+        """Return loss, rate and norm of an epoch: by the core where there is a rule."""
+        if not self.stochastic:
+            return self._full_batch_epoch(objective, state, rule)
+        order = self._order(objective.n_samples, random_state)
+        if rule is not None:
+            return self._compiled_epoch(objective, state, rule, order)
+        return self._minibatch_epoch(objective, state, order)
 
     def _outcome(self, state, signal):
         """Return why to end after an epoch, or None; lower the rate at a plateau."""
@@ -114,33 +124,29 @@ class GradientDescent(Solver):
             return random_state.permutation(n_samples)
         return np.arange(n_samples)
 
-    def _full_batch_epoch(self, objective, state):
+    def _full_batch_epoch(self, objective, state, rule):
+        if rule is not None:
+            rate = self._rate(state, self.max_iter)
+            loss, norm = objective.descend(rule, rate, self.max_grad_norm)
+            state["updates"] += 1
+            return loss, rate, norm
         loss = objective.value_and_gradient()
         norm, rate = self._update(objective, state, self.max_iter, measure=True)
         return loss, rate, norm
 
-    def _compiled_epoch(self, objective, state, order, rule):
-        """Make an epoch's updates in one call of the core; else as the page's."""
+    def _compiled_epoch(self, objective, state, rule, order):
+        """Make the updates of an epoch in one call."""
         n_batches = -(-len(order) // self.batch_size)
-        initial, made = self.rate * state["rate_factor"], state["updates"]
-        n_updates = self.max_iter * n_batches
-        rates = [
-            self.schedule.rate(initial, made + i, n_updates) for i in range(n_batches)
-        ]
-        try:
-            loss, norm = objective.update_batches(
-                rule, order, n_batches, np.array(rates, float), self.max_grad_norm
-            )
-        finally:
-            if "t" in state["optimizer"]:
-                state["optimizer"]["t"] = rule.t
-        state["updates"] += n_batches
-        return loss + objective.penalty_value(), rates[0], norm
+        rates = np.empty(n_batches)
+        for i in range(n_batches):
+            rates[i] = self._rate(state, self.max_iter * n_batches)
+            state["updates"] += 1
+        loss, norm = objective.update_batches(
+            rule, order, n_batches, rates, self.max_grad_norm
+        )
+        return loss + objective.penalty_value(), float(rates[0]), norm
 
     def _minibatch_epoch(self, objective, state, order):
-        rule = objective.compile_rule(self.optimizer, state["optimizer"])
-        if rule is not None:
-            return self._compiled_epoch(objective, state, order, rule)
         n = len(order)
         n_updates = self.max_iter * -(-n // self.batch_size)
         loss, norm = 0.0, None
@@ -160,12 +166,15 @@ class GradientDescent(Solver):
         state["rate_factor"] = rate / self.rate
         return True
 
+    def _rate(self, state, n_updates):
+        """Return the rate of the next update."""
+        initial = self.rate * state["rate_factor"]
+        return self.schedule.rate(initial, state["updates"], n_updates)
+
     def _update(self, objective, state, n_updates, measure=False):
         """Make one update; return the gradient's norm, where needed, and the rate."""
         gradient, most, norm = objective.gradient.theta, self.max_grad_norm, None
-        rate = self.schedule.rate(
-            self.rate * state["rate_factor"], state["updates"], n_updates
-        )
+        rate = self._rate(state, n_updates)
         if measure or most is not None:
             norm = math.sqrt(dot(gradient, gradient))
         if most is not None and norm > most:
