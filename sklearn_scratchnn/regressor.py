@@ -39,7 +39,7 @@ class ScratchMLPRegressor(NotebookMixin, RegressorMixin, NetworkEstimator):
     Parameters
     ----------
     hidden_layer_sizes : int, array-like of int or "auto", default="auto"
-        Units of each hidden layer; ``()`` is ridge regression. "auto" is (100,), and
+        Units of each hidden layer; ``()`` is ridge regression. "auto" is (50,), and
         (128, 128) in the minibatch solvers from 2,500 distinct rows on. A warm start
         keeps the layers there are.
 

@@ -21,8 +21,9 @@ SEARCH_ROWS = 20  # below, held-out rows are too few to choose anything on
 ADAPTIVE_ROWS = 100  # below, a first fit does not tell which columns count
 BINNED_FEATURES = 100  # more numeric ones are smooth (pixels, spectra), and bins dear
 NARROW, WIDE = (100,), (256, 128)
-# Numbers say more of a row than labels do: bins may be narrow, noise only harms.
-WIDE_OF_NUMBERS, BINS_OF_NUMBERS = (128, 128), 64
+# Numbers say more of a row than labels do: bins may be narrow, noise only harms. Of few
+# rows a wider layer is sometimes left at a straight line by the path of penalties.
+NARROW_OF_NUMBERS, WIDE_OF_NUMBERS, BINS_OF_NUMBERS = (50,), (128, 128), 64
 BATCH_SIZE = 200
 # A squared error is steeper than a cross-entropy: at the rates of labels "gd" diverges
 # on six tables of eight, "sgd" on four of ten.
@@ -218,7 +219,7 @@ def auto_solver(n_samples, n_parameters, stepwise=False):
 def auto_hidden(many=False, numbers=False):
     """One layer of few rows; a wide and deep network of many."""
     if not many:
-        return NARROW
+        return NARROW_OF_NUMBERS if numbers else NARROW
     return WIDE_OF_NUMBERS if numbers else WIDE
 
 
@@ -279,12 +280,11 @@ def auto_epochs(solver, n_samples, alpha, many=False, n_features=None, numbers=F
     numbers are learnt.
     """
     if solver == "lbfgs" and alpha is None:
-        if numbers:
-            return 30
-        return 60 if n_features is not None and n_features <= FEW_COLUMNS else 20
+        few = n_features is not None and n_features <= FEW_COLUMNS
+        return 60 if few or numbers else 20
     if solver not in OPTIMIZERS:
         return {"gd": 1000}.get(solver, 200)
     least, rows = (15, 7.5e5) if many else (10, 5e5)
     if many and numbers:
-        least, rows = 20, 4e5
+        least, rows = 35, 7e5
     return int(np.clip(rows / n_samples, least, 60))

@@ -49,6 +49,7 @@ def small_plan():
         patch.setattr(path, "EPOCHS", 2)
         patch.setattr(defaults, "MANY_ROWS", 60)
         patch.setattr(defaults, "NARROW", (8,))
+        patch.setattr(defaults, "NARROW_OF_NUMBERS", (8,))
         patch.setattr(defaults, "WIDE", (6, 5))
         patch.setattr(defaults, "WIDE_OF_NUMBERS", (6, 5))
         yield
