@@ -5,12 +5,14 @@ Each ``make`` function below takes a `Shape`, X and y, and returns ``train(n_epo
 which trains from new weights. A library that is not installed raises ImportError.
 """
 
+import os
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
@@ -93,6 +95,21 @@ def make_ours(shape, X, y):
         "early_stopping": False,
     }
     return _sklearn_trainer(ScratchMLPClassifier(**settings), X, y)
+
+
+def make_page(shape, X, y):
+    """The same without its compiled core, in NumPy alone."""
+    train = make_ours(shape, X, y)
+
+    def train_on_the_page(n_epochs):
+        before = os.environ.get("SCRATCHNN_CORE", "1")
+        os.environ["SCRATCHNN_CORE"] = "0"
+        try:
+            train(n_epochs)
+        finally:
+            os.environ["SCRATCHNN_CORE"] = before
+
+    return train_on_the_page
 
 
 def make_mlp(shape, X, y):
@@ -232,7 +249,11 @@ def make_jax_numpy_order(shape, X, y):
 
 
 def _products(shape, X, n_rows):
-    """Return a function that does one update's matrix products on fixed buffers."""
+    """Return a function that does one update's matrix products on fixed buffers.
+
+    By SciPy's BLAS, which the core calls: of row-major arrays it reads the transposes,
+    and computes ``C^T = B^T A^T``.
+    """
     rng, first = np.random.default_rng(0), X[:n_rows].copy()
     a = [first, *(np.ones((n_rows, k), shape.dtype) for k in shape.sizes[1:])]
     W = [
@@ -240,15 +261,16 @@ def _products(shape, X, n_rows):
     ]
     dW = [np.empty_like(w) for w in W]
     delta = [np.ones_like(z) for z in a]
-    work = [(a[i], w, a[i + 1]) for i, w in enumerate(W)]
+    work = [(w.T, a[i].T, 0, 0, a[i + 1].T) for i, w in enumerate(W)]
     for i in reversed(range(len(W))):
-        work.append((a[i].T, delta[i + 1], dW[i]))
+        work.append((delta[i + 1].T, a[i].T, 0, 1, dW[i].T))
         if i > 0:
-            work.append((delta[i + 1], W[i].T, delta[i]))
+            work.append((W[i].T, delta[i + 1].T, 1, 0, delta[i].T))
+    (gemm,) = get_blas_funcs(["gemm"], [W[0]])
 
     def products():
-        for left, right, out in work:
-            np.matmul(left, right, out=out)
+        for left, right, turn_left, turn_right, out in work:
+            gemm(1, left, right, 0, out, turn_left, turn_right, overwrite_c=1)
 
     return products
 
@@ -269,9 +291,10 @@ def make_floor(shape, X, y):
     return train
 
 
-OURS = "ScratchMLP"
+OURS, PAGE = "ScratchMLP", "ScratchMLP, NumPy alone"
 CONTENDERS = {
     OURS: make_ours,
+    PAGE: make_page,
     "MLPClassifier": make_mlp,
     "PyTorch": make_torch,
     "skorch": make_skorch,

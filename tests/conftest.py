@@ -70,7 +70,7 @@ def few_rows(loss, n_samples=12, n_features=4, n_outputs=3):
         return X, np.arange(n_samples) % n_outputs
     if loss.least_y == 0:
         return X, rng.poisson(1.5, (n_samples, n_outputs)).astype(float)
-    return X, rng.randn(n_samples, n_outputs)
+    return X, np.round(1024 * rng.randn(n_samples, n_outputs)) / 1024  # of few bits
 
 
 def unscaled(n_outputs):

@@ -99,6 +99,8 @@ size_t scratchnn_place(pass *p, char *arena, int backward, int curvature)
             l->kept = reserve(arena, &used, n, item);
         }
     }
+    if (p->bits)
+        p->draws = reserve(arena, &used, B * widest + 3, sizeof(uint16_t));
     p->inputs = NULL;
     if (!p->reads_in_place && s->n_numbers)
         p->inputs = reserve(arena, &used, rows * s->n_numbers, item);

@@ -99,6 +99,7 @@ typedef struct {
     bit_generator *bits; /* of dropout; NULL for none */
     uint32_t dropout_least;
     double dropout_scale;
+    uint16_t *draws; /* (B, widest layer), in scratch */
     ptrdiff_t n_rows, block_rows;
     ptrdiff_t n_weights, n_parameters;
     void *theta, *gradient;

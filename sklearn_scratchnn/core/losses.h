@@ -34,7 +34,7 @@ VECTOR_KERNEL static void NAME(softmax)(REAL *restrict z, const REAL *restrict Y
             z[k * B + b] /= sum[b]; /* L1  p = softmax(z) */
 }
 
-KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restrict Y,
+VECTOR_KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restrict Y,
                                       const REAL *restrict w, REAL *restrict row,
                                       ptrdiff_t K, ptrdiff_t B)
 {

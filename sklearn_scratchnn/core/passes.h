@@ -24,26 +24,36 @@ static void NAME(transpose)(const REAL *restrict z, const REAL *restrict bias,
             out[k * B + b] = z[b * K + k] + bias[k];
 }
 
-KERNEL static void NAME(multiply)(REAL *out, const REAL *x, const REAL *y, ptrdiff_t n)
+KERNEL static void NAME(multiply)(REAL *restrict out, const REAL *restrict by, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++)
-        out[i] = x[i] * y[i];
+        out[i] *= by[i];
+}
+
+KERNEL static void NAME(mask)(const uint16_t *restrict draws, REAL *restrict mask,
+                              const REAL *restrict a, REAL *restrict kept, ptrdiff_t n,
+                              uint32_t least, REAL scale)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        mask[i] = draws[i] >= least ? scale : 0;
+        kept[i] = a[i] * mask[i];                                       /* F3 */
+    }
 }
 
 /* Masks as training/dropout.py draws them: four units share 64 bits. */
 static void NAME(drop)(const pass *p, const layer *l, ptrdiff_t B)
 {
-    const REAL *a = l->a;
-    REAL *mask = l->mask, *kept = l->kept;
-    const REAL scale = (REAL)p->dropout_scale;
-    const uint64_t least = p->dropout_least;
     const ptrdiff_t n = B * l->fan_out;
+    uint16_t *draws = p->draws; /* has room for the last draw's four */
     for (ptrdiff_t i = 0; i < n; i += 4) {
-        uint64_t drawn = p->bits->next_raw(p->bits->state);
-        for (ptrdiff_t j = i; j < i + 4 && j < n; j++, drawn >>= 16)
-            mask[j] = (drawn & 0xFFFF) >= least ? scale : 0;
+        const uint64_t drawn = p->bits->next_raw(p->bits->state);
+        draws[i] = (uint16_t)drawn;
+        draws[i + 1] = (uint16_t)(drawn >> 16);
+        draws[i + 2] = (uint16_t)(drawn >> 32);
+        draws[i + 3] = (uint16_t)(drawn >> 48);
     }
-    NAME(multiply)(kept, a, mask, n);                                   /* F3 */
+    NAME(mask)(draws, l->mask, l->a, l->kept, n, p->dropout_least,
+               (REAL)p->dropout_scale);
 }
 
 /* Write z of a layer into its `a`; the bias is still to be added. */
@@ -90,7 +100,7 @@ static void NAME(backward_input)(const pass *p, int32_t i, ptrdiff_t B, int drop
                   l->fan_out, above->fan_out, transposed ? B : above->fan_out,
                   above->fan_out, 0);                                   /* B3 */
     if (drops)
-        NAME(multiply)(delta, delta, l->mask, B * l->fan_out);
+        NAME(multiply)(delta, l->mask, B * l->fan_out);
 }
 
 /* Add dC/dtheta of a batch, whose delta_L is there, to the gradient; where `add` is 0,

@@ -52,7 +52,7 @@ def some_y(loss):
         counts = rng.poisson(2.0, (N, K)).astype(float)
         assert (counts == 0).any()
         return counts
-    y = 2 * rng.randn(N, K)
+    y = np.round(2048 * rng.randn(N, K)) / 1024  # of few bits
     y[0] = logits()[0] + [0.02, -0.01, 0.3, 0.0]  # within some bends
     return y
 
