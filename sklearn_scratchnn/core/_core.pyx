@@ -11,6 +11,8 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from cpython.pycapsule cimport PyCapsule_GetName, PyCapsule_GetPointer
 from libc.stdint cimport int32_t, int64_t, uint32_t, uintptr_t
 
+cimport cython
+
 import numpy as np
 from scipy.linalg import cython_blas
 
@@ -50,7 +52,7 @@ cdef extern from "core.h" nogil:
         const int32_t *gaps
         int32_t n_gaps
         const column *codes
-        int32_t n_codes, n_bins, n_categories
+        int32_t n_codes, n_bins, n_categories, n_index
         const int64_t *subset
         const column *targets
         int32_t n_targets
@@ -92,7 +94,7 @@ cdef extern from "core.h" nogil:
     size_t scratchnn_place(c_pass *, char *, int, int)
     double scratchnn_value_and_gradient(c_pass *, Py_ssize_t, Py_ssize_t)
     double scratchnn_value(c_pass *, Py_ssize_t, Py_ssize_t)
-    void scratchnn_outputs(c_pass *, Py_ssize_t, Py_ssize_t, void *, void *, int)
+    int scratchnn_outputs(c_pass *, Py_ssize_t, Py_ssize_t, void *, void *, int)
     void scratchnn_curvature(c_pass *, Py_ssize_t, Py_ssize_t, void *)
     double scratchnn_batches(
         c_pass *, c_optimizer *, const int64_t *, Py_ssize_t, Py_ssize_t, Py_ssize_t,
@@ -151,7 +153,9 @@ cdef syrk_function ssyrk = <syrk_function>_function("ssyrk")
 cdef syrk_function dsyrk = <syrk_function>_function("dsyrk")
 
 
-cdef void *_address(array, str name, dtype, tuple shape) except? NULL:
+cdef void *_address(
+    array, str name, dtype, tuple shape, bint written=False
+) except? NULL:
     """Return where an array begins that must be of one dtype and shape, and whole."""
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{name} must be an ndarray, got {type(array).__name__}.")
@@ -161,6 +165,8 @@ cdef void *_address(array, str name, dtype, tuple shape) except? NULL:
         raise ValueError(f"{name} must be of shape {shape}, got {array.shape}.")
     if not (array.flags.c_contiguous and array.flags.aligned):
         raise ValueError(f"{name} must be aligned and contiguous.")
+    if written and not array.flags.writeable:
+        raise ValueError(f"{name} is read-only, and would be written.")
     return <void *><uintptr_t>array.__array_interface__["data"][0]
 
 
@@ -191,6 +197,7 @@ cdef int _set_columns(column *out, Py_ssize_t n, array, str name, kinds) except 
     return 0
 
 
+@cython.no_gc_clear  # its arrays must live as long as their addresses
 cdef class Pass:
     """The passes of one network over one set of rows.
 
@@ -219,7 +226,7 @@ cdef class Pass:
     masks : DropoutMasks, default=None
         None for no dropout.
     huber_threshold, quantile : float
-        Of the losses that have them.
+        Of the losses that have them; these must be given then.
 
     Raises
     ------
@@ -229,7 +236,7 @@ cdef class Pass:
 
     cdef c_pass p
     cdef list _held
-    cdef bint _backward, _batches, _curvature
+    cdef bint _backward, _batches, _curvature, _ready
     cdef Py_ssize_t _n_rows_between_signals
     cdef readonly object dtype
     cdef readonly tuple layer_sizes
@@ -260,8 +267,8 @@ cdef class Pass:
         keeps_rows=False,
         curvature=False,
         masks=None,
-        huber_threshold=0.5,
-        quantile=0.5,
+        huber_threshold=0.0,
+        quantile=0.0,
     ):
         if self.p.layers != NULL:
             raise RuntimeError("A Pass is made once.")
@@ -299,12 +306,20 @@ cdef class Pass:
         )
         work = 6 * self.p.n_parameters + 50 * sum(self.layer_sizes)
         if curvature:
-            work += self.p.n_parameters**2
+            work += self.layer_sizes[-1] * self.p.n_parameters**2
         blocks = max(1, round(WORK_BETWEEN_SIGNALS / (work * block_rows)))
         self._n_rows_between_signals = blocks * block_rows
+        self._ready = True
 
-    cdef void *_hold(self, array, str name, dtype, tuple shape) except? NULL:
-        cdef void *address = _address(array, name, dtype, shape)
+    cdef int _check_ready(self) except -1:
+        if not self._ready:
+            raise RuntimeError("This Pass was not made to its end.")
+        return 0
+
+    cdef void *_hold(
+        self, array, str name, dtype, tuple shape, bint written=False
+    ) except? NULL:
+        cdef void *address = _address(array, name, dtype, shape, written)
         self._held.append(array)
         return address
 
@@ -334,13 +349,17 @@ cdef class Pass:
             l.b = self._hold(parameters.biases[i], "biases", self.dtype, (fan_out,))
             if gradient is None:
                 continue
-            l.dW = self._hold(gradient.weights[i], "gradient", self.dtype, shape)
-            l.db = self._hold(gradient.biases[i], "gradient", self.dtype, (fan_out,))
+            l.dW = self._hold(gradient.weights[i], "gradient", self.dtype, shape, True)
+            l.db = self._hold(
+                gradient.biases[i], "gradient", self.dtype, (fan_out,), True
+            )
         if gradient is not None:
             n = len(parameters.theta)
             self.p.n_parameters, self.p.n_weights = n, len(parameters.penalised)
-            self.p.theta = self._hold(parameters.theta, "theta", self.dtype, (n,))
-            self.p.gradient = self._hold(gradient.theta, "gradient", self.dtype, (n,))
+            self.p.theta = self._hold(parameters.theta, "theta", self.dtype, (n,), True)
+            self.p.gradient = self._hold(
+                gradient.theta, "gradient", self.dtype, (n,), True
+            )
         else:
             self.p.n_parameters = sum(W.size for W in parameters.weights)
         return 0
@@ -394,6 +413,7 @@ cdef class Pass:
                 raise ValueError(f"There are {len(rows.codes)} codes for {n} rows.")
             if rows.codes.size and rows.codes.max() >= rows.n_categories:
                 raise ValueError(f"A code is not below {rows.n_categories}.")
+        s.n_index = s.n_binned + s.n_gaps + s.n_codes
         self.p.n_sums = s.n_bins + s.n_binned + s.n_gaps + s.n_categories
         n_inputs = n_numbers + s.n_bins + s.n_gaps + s.n_categories
         if n_inputs != self.layer_sizes[0]:
@@ -510,11 +530,6 @@ cdef class Pass:
         return Rule(**settings)
 
     @property
-    def n_bytes(self):
-        """The scratch that the pass has."""
-        return sum(a.nbytes for a in self._held if getattr(a, "dtype", 0) == np.uint8)
-
-    @property
     def penalty(self):
         """The factor of the weights in the gradient of `batches` and `step`."""
         return self.p.penalty
@@ -525,6 +540,7 @@ cdef class Pass:
 
     def value_and_gradient(self):
         """Return the weighted loss over all rows, and write its gradient."""
+        self._check_ready()
         if not self._backward or self.p.source.n_targets == 0:
             raise ValueError("This Pass predicts, and has no gradient.")
         cdef double value = 0
@@ -539,6 +555,7 @@ cdef class Pass:
 
     def value(self):
         """Return the weighted loss over all rows."""
+        self._check_ready()
         if self.p.source.n_targets == 0:
             raise ValueError("This Pass predicts, and has no targets.")
         cdef double value = 0
@@ -560,21 +577,29 @@ cdef class Pass:
         targets : ndarray of shape (n_rows, K), default=None
         linked : bool, default=False
             Whether probabilities, or predicted numbers, are written in place of logits.
+
+        Returns
+        -------
+        bool
+            Whether all logits are finite.
         """
+        self._check_ready()
+        cdef bint finite = True
         shape = self.p.n_rows, self.layer_sizes[-1]
-        cdef void *into = _address(out, "out", self.dtype, shape)
+        cdef void *into = _address(out, "out", self.dtype, shape, True)
         cdef void *of_y = NULL
         if targets is not None:
             if self.p.source.n_targets == 0:
                 raise ValueError("This Pass predicts, and has no targets.")
-            of_y = _address(targets, "targets", self.dtype, shape)
+            of_y = _address(targets, "targets", self.dtype, shape, True)
         cdef Py_ssize_t start = 0, stop, step = self._n_rows_between_signals
         while start < self.p.n_rows:
             stop = min(start + step, self.p.n_rows)
             with nogil:
-                scratchnn_outputs(&self.p, start, stop, into, of_y, linked)
+                finite &= scratchnn_outputs(&self.p, start, stop, into, of_y, linked)
             start = stop
             PyErr_CheckSignals()
+        return bool(finite)
 
     def curvature(self, G):
         """Write the Gauss-Newton matrix of the loss into G.
@@ -584,10 +609,11 @@ cdef class Pass:
         G : ndarray of shape (n_parameters, n_parameters)
             Added to.
         """
+        self._check_ready()
         if not self._curvature or self.p.n_sums:
             raise ValueError("This Pass was not made for the curvature.")
         n = self.p.n_parameters
-        cdef void *into = _address(G, "G", self.dtype, (n, n))
+        cdef void *into = _address(G, "G", self.dtype, (n, n), True)
         cdef Py_ssize_t start = 0, stop, step = self._n_rows_between_signals
         while start < self.p.n_rows:
             stop = min(start + step, self.p.n_rows)
@@ -596,7 +622,9 @@ cdef class Pass:
             start = stop
             PyErr_CheckSignals()
 
-    def batches(self, Rule rule not None, order, Py_ssize_t n_batches, rates, double max_norm=0):
+    def batches(
+        self, Rule rule not None, order, Py_ssize_t n_batches, rates, double max_norm=0
+    ):
         """Update once a batch; return the sum of losses, and the first gradient's norm.
 
         Parameters
@@ -614,6 +642,7 @@ cdef class Pass:
         -------
         loss, norm : float
         """
+        self._check_ready()
         n = self.p.n_rows
         if not (self._batches and self._backward):
             raise ValueError("This Pass was not made for batches.")
@@ -661,7 +690,10 @@ cdef class Pass:
         cdef double value = self.value_and_gradient()
         if self.p.penalty != 0:
             value += scratchnn_penalty(&self.p)
-        return value, scratchnn_step(&self.p, &rule.o, rate, max_norm, True)
+        cdef double norm
+        with nogil:
+            norm = scratchnn_step(&self.p, &rule.o, rate, max_norm, True)
+        return value, norm
 
 
 cdef class Rule:
@@ -697,7 +729,10 @@ cdef class Rule:
         weight_decay=0.0,
         t=0,
     ):
+        if self._checked != 0:
+            raise RuntimeError("A Rule is made once.")
         self.o.rule = <rule_t>_place(name, RULES, "rule")
+        self._checked = -1
         self.first, self.second = first, second
         self.o.momentum, self.o.nesterov = momentum, nesterov
         self.o.beta_1, self.o.beta_2, self.o.epsilon = beta_1, beta_2, epsilon
@@ -712,11 +747,12 @@ cdef class Rule:
         """Look at the state's arrays, once for each size."""
         if self._checked == n and self._dtype is dtype:
             return 0
+        self._checked = -1
         cdef bint adam = RULES[<int>self.o.rule] == "adam"
         self.o.first = self.o.second = NULL
         if adam or self.first is not None:
-            self.o.first = _address(self.first, "the state", dtype, (n,))
+            self.o.first = _address(self.first, "the state", dtype, (n,), True)
         if adam:
-            self.o.second = _address(self.second, "the state", dtype, (n,))
+            self.o.second = _address(self.second, "the state", dtype, (n,), True)
         self._checked, self._dtype = n, dtype
         return 0

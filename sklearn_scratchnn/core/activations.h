@@ -1,7 +1,7 @@
 /* Activations, a line each: f(z), and f'(z) from a = f(z); included once a number type.
 
    A forward kernel adds the bias and writes f over z. A backward kernel turns dC/da into
-   delta = dC/da f'(z) in place, and adds its rows to db. To add an activation, write its
+   delta = dC/da f'(z) in place, and adds its rows to the layer's sum. To add an activation, write its
    line, and name it in the two switches below, in core.h and in _core.pyx. */
 
 
@@ -140,7 +140,7 @@ static void NAME(activate)(const layer *l, ptrdiff_t n_rows, const REAL *bias)
 static void NAME(activate_backward)(const layer *l, ptrdiff_t n_rows)
 {
     const ptrdiff_t n_units = l->fan_out;
-    REAL *delta = l->delta, *a = l->a, *db = l->db;
+    REAL *delta = l->delta, *a = l->a, *db = l->sum;
     switch (l->activation) {
     case IDENTITY: NAME(identity_backward)(delta, a, db, n_rows, n_units); break;
     case TANH: NAME(tanh_backward)(delta, a, db, n_rows, n_units); break;
@@ -155,6 +155,12 @@ static void NAME(activate_backward)(const layer *l, ptrdiff_t n_rows)
     }
 }
 
+#undef POSITIVE
+#undef NEGATIVE
+#undef SELU_SCALE
+#undef SELU_C
+#undef GELU_K
+#undef GELU_C
 #undef FORWARD
 #undef BACKWARD
 #undef ACTIVATION

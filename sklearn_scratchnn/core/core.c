@@ -81,7 +81,6 @@ size_t scratchnn_place(pass *p, char *arena, int backward, int curvature)
     const int32_t last = p->n_layers - 1;
     const ptrdiff_t B = p->block_rows, rows = p->keeps_rows ? p->n_rows : B;
     const ptrdiff_t K = p->layers[last].fan_out, H = p->layers->fan_out;
-    const ptrdiff_t n_index = s->n_binned + s->n_gaps + s->n_codes;
     ptrdiff_t widest = 0;
     size_t used = 0;
     for (int32_t i = 0; i <= last; i++) {
@@ -90,6 +89,7 @@ size_t scratchnn_place(pass *p, char *arena, int backward, int curvature)
         const int gated = l->activation == GELU || l->activation == SILU;
         widest = l->fan_out > widest ? l->fan_out : widest;
         l->a = reserve(arena, &used, n, item);
+        l->sum = reserve(arena, &used, l->fan_out, item);
         if (i == last || backward)
             l->delta = reserve(arena, &used, n, item);
         if (i < last && gated)
@@ -104,18 +104,20 @@ size_t scratchnn_place(pass *p, char *arena, int backward, int curvature)
     p->inputs = NULL;
     if (!p->reads_in_place && s->n_numbers)
         p->inputs = reserve(arena, &used, rows * s->n_numbers, item);
-    p->indices = reserve(arena, &used, rows * n_index, sizeof(int32_t));
+    p->indices = reserve(arena, &used, rows * s->n_index, sizeof(int32_t));
     p->fractions = reserve(arena, &used, rows * s->n_binned, item);
     p->all_Y = reserve(arena, &used, rows * K, item);
     p->all_w = reserve(arena, &used, rows, item);
     p->row = reserve(arena, &used, 2 * B, item);
     p->sums = reserve(arena, &used, p->n_sums * H, item);
     p->sums_gradient = reserve(arena, &used, backward ? p->n_sums * H : 0, item);
+    p->sums_of_block = p->sums_gradient;
+    if (backward && B < p->n_rows)
+        p->sums_of_block = reserve(arena, &used, p->n_sums * H, item);
     p->shift = reserve(arena, &used, H, item);
     if (curvature) {
         p->row_gradients = reserve(arena, &used, B * p->n_parameters, item);
         p->probabilities = reserve(arena, &used, B * K, item);
-        p->unused = reserve(arena, &used, widest, item);
     }
     return used;
 }
@@ -131,13 +133,11 @@ double scratchnn_value(pass *p, ptrdiff_t start, ptrdiff_t stop)
     return p->wide ? value_d(p, start, stop) : value_f(p, start, stop);
 }
 
-void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
-                       int linked)
+int scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
+                      int linked)
 {
-    if (p->wide)
-        outputs_d(p, start, stop, out, targets, linked);
-    else
-        outputs_f(p, start, stop, out, targets, linked);
+    return p->wide ? outputs_d(p, start, stop, out, targets, linked)
+                   : outputs_f(p, start, stop, out, targets, linked);
 }
 
 void scratchnn_curvature(pass *p, ptrdiff_t start, ptrdiff_t stop, void *G)

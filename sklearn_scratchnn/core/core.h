@@ -69,6 +69,7 @@ typedef struct {
     const column *codes; /* columns of categories; -1 for none */
     int32_t n_codes;
     int32_t n_bins, n_categories;
+    int32_t n_index; /* what a row looks up: n_binned + n_gaps + n_codes */
     const int64_t *subset; /* rows that take part; NULL for all */
     /* Targets: a number or a code for each output, or one code a row. */
     const column *targets;
@@ -81,6 +82,7 @@ typedef struct {
     int32_t fan_in, fan_out;
     enum activation activation;
     void *W, *b, *dW, *db;
+    void *sum;   /* (fan_out,): db of the batch at hand */
     void *a;     /* (B, fan_out): z, then f(z); of the last layer the logits */
     void *slope; /* f'(z), of activations whose derivative needs z */
     void *delta; /* dC/da, then dC/dz; of the last layer transposed, (K, B) */
@@ -109,19 +111,19 @@ typedef struct {
     int reads_in_place; /* whether blocks of X are inputs as they lie */
     ptrdiff_t n_kept;
     void *inputs;      /* (rows, n_numbers) */
-    int32_t *indices;  /* (rows, n_binned + n_gaps + n_codes): rows of `sums`, or -1 */
+    int32_t *indices;  /* (rows, n_index): rows of `sums`, or -1 */
     void *fractions;   /* (rows, n_binned) */
     void *all_Y, *all_w;
     void *Y;           /* (K, B) of the block at hand */
     void *w;           /* (B,) */
     void *row;         /* (2, B) */
     void *sums, *sums_gradient; /* (n_sums, fan_out of the first layer) */
+    void *sums_of_block;        /* the gradient's part of one of several blocks */
     void *shift;       /* the first layer's bias, less the inputs' means */
     int32_t n_sums;
     /* For the curvature alone. */
     void *row_gradients; /* (B, n_parameters) */
     void *probabilities; /* (K, B) */
-    void *unused;        /* (widest layer,): where a sum goes that nobody asked for */
 } pass;
 
 typedef struct {
@@ -144,8 +146,8 @@ double scratchnn_value_and_gradient(pass *p, ptrdiff_t start, ptrdiff_t stop);
 double scratchnn_value(pass *p, ptrdiff_t start, ptrdiff_t stop);
 
 /* Write the logits, (n_rows, K), or what the loss's link makes of them; and the targets
-   where these are not NULL. */
-void scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
+   where these are not NULL. Return whether all logits are finite. */
+int scratchnn_outputs(pass *p, ptrdiff_t start, ptrdiff_t stop, void *out, void *targets,
                        int linked);
 
 /* Add sum_i w_i J_i^T (d2C_i/dz2) J_i to G. */

@@ -46,7 +46,8 @@ VECTOR_KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restr
             z[k * B + b] = w[b] * (z[k * B + b] - Y[k * B + b]); /* L3  p - Y */
 }
 
-/* A loss that is a sum over outputs: of z and y a value, and dC/dz. */
+/* A loss that is a sum over outputs: of z and y a value, and dC/dz. `h` is the loss's
+   own setting: Huber's threshold, or the quantile. */
 #define LOSS(name, setup, value, slope)                                             \
     VECTOR_KERNEL static void NAME(name##_loss)(REAL *restrict z_of, const REAL *restrict Y, \
                                          const REAL *restrict w, REAL *restrict row, \
@@ -74,14 +75,15 @@ static inline REAL NAME(entropy)(REAL y)
     return y * NAME(log1p)(safe - 1);
 }
 
-/* The largest z whose exponential, squared, is finite; a NaN stays. */
-#define LARGEST_LOG (sizeof(REAL) == sizeof(float) ? (REAL)44.36 : (REAL)354.89)
-#define LIMITED(z) ((z) > LARGEST_LOG ? LARGEST_LOG : (z))
+/* The logarithm of the largest number, rounded down; a NaN stays as it is. */
+#define LARGEST_LOG (sizeof(REAL) == sizeof(float) ? (REAL)88.72283 : (REAL)709.782712893)
+#define AT_MOST(z, most) ((z) > (most) ? (most) : (z))
 
 LOSS(logistic_cross_entropy, , NAME(softplus)(z) - y * z, NAME(logistic)(z) - y)
 LOSS(squared_error, const REAL r = z - y, (REAL)0.5 * r * r, r)
-LOSS(poisson, const REAL x = LIMITED(z) + (z - z); const REAL m = NAME(exp)(x),
-     m - y + NAME(entropy)(y) - y * x, m - y)
+/* The mean, squared, is to be finite too; z - z is NaN where z is infinite. */
+LOSS(poisson, const REAL x = AT_MOST(z, LARGEST_LOG / 2) + (z - z);
+     const REAL m = NAME(exp)(x), m - y + NAME(entropy)(y) - y * x, m - y)
 LOSS(huber, const REAL r = z - y; const REAL c = CLIPPED(r, h), c * (r - (REAL)0.5 * c), c)
 /* h is the quantile q; s rises from 0 to 1 where |r| is below SMOOTHED. */
 LOSS(quantile, const REAL r = z - y;
@@ -116,7 +118,7 @@ KERNEL static void NAME(logistic_link)(REAL *restrict z, ptrdiff_t n)
 KERNEL static void NAME(exponential_link)(REAL *restrict z, ptrdiff_t n)
 {
     for (ptrdiff_t i = 0; i < n; i++)
-        z[i] = NAME(exp)(z[i]);
+        z[i] = NAME(exp)(AT_MOST(z[i], LARGEST_LOG));
 }
 
 /* Turn logits, (K, B), into probabilities, or predicted numbers. */
@@ -163,14 +165,8 @@ static void NAME(curvature_root)(const pass *p, const REAL *probability, ptrdiff
     }
 }
 
-#undef POSITIVE
-#undef NEGATIVE
-#undef SELU_SCALE
-#undef SELU_C
-#undef GELU_K
-#undef GELU_C
 #undef LOSS
 #undef CLIPPED
 #undef SMOOTHED
 #undef LARGEST_LOG
-#undef LIMITED
+#undef AT_MOST

@@ -2,8 +2,9 @@
 
    F1 .. F3, B1 .. B4 are the equations of network/network.py. */
 
-/* C = op(A) op(B) + beta C for row-major arrays: BLAS reads each as its transpose, and
-   computes C^T = op(B)^T op(A)^T. */
+/* C (rows, columns) = op(A) (rows, inner) op(B) (inner, columns), added to C or not. All
+   are row-major, and A and B `width` numbers wide as they lie. BLAS reads each as its
+   transpose, and computes C^T = op(B)^T op(A)^T. */
 static void NAME(product)(const pass *p, char of_A, const REAL *A, char of_B,
                           const REAL *B, REAL *C, ptrdiff_t rows, ptrdiff_t columns,
                           ptrdiff_t inner, ptrdiff_t width_A, ptrdiff_t width_B, int add)
@@ -56,12 +57,12 @@ static void NAME(drop)(const pass *p, const layer *l, ptrdiff_t B)
                (REAL)p->dropout_scale);
 }
 
-/* Write z of a layer into its `a`; the bias is still to be added. */
+/* Write z of a layer into its `a`; return the bias that is still to be added. */
 static const REAL *NAME(linear)(const pass *p, int32_t i, const REAL *input,
-                                const int32_t *index, const REAL *fraction, ptrdiff_t B)
+                                const NAME(block) *rows)
 {
     const layer *l = p->layers + i;
-    const ptrdiff_t H = l->fan_out;
+    const ptrdiff_t H = l->fan_out, B = rows->n_rows;
     const ptrdiff_t fan_in = i ? l->fan_in : p->source.n_numbers;
     if (fan_in > 0)
         NAME(product)(p, 'N', input, 'N', l->W, l->a, B, H, fan_in, fan_in, H, 0);
@@ -69,24 +70,25 @@ static const REAL *NAME(linear)(const pass *p, int32_t i, const REAL *input,
         memset(l->a, 0, (size_t)(B * H) * sizeof(REAL));
     if (i || !p->n_sums)
         return l->b;
-    NAME(add_looked_up)(p, index, fraction, l->a, B, 0);
+    NAME(add_looked_up)(p, rows, l->a);
     return p->shift;
 }
 
 /* Write the logits, transposed, into delta of the last layer. */
-static void NAME(forward)(const pass *p, const REAL *input, const int32_t *index,
-                          const REAL *fraction, ptrdiff_t B, int drops)
+static void NAME(forward)(const pass *p, const NAME(block) *rows, int drops)
 {
     const int32_t last = p->n_layers - 1;
+    const ptrdiff_t B = rows->n_rows;
     const layer *l = p->layers;
+    const REAL *input = rows->input;
     for (int32_t i = 0; i < last; i++, l++) {
-        const REAL *bias = NAME(linear)(p, i, input, index, fraction, B); /* F1 */
+        const REAL *bias = NAME(linear)(p, i, input, rows);             /* F1 */
         NAME(activate)(l, B, bias);                                     /* F2 */
         if (drops)
             NAME(drop)(p, l, B);                                        /* F3 */
         input = drops ? l->kept : l->a;
     }
-    const REAL *bias = NAME(linear)(p, last, input, index, fraction, B); /* F1 */
+    const REAL *bias = NAME(linear)(p, last, input, rows);              /* F1 */
     NAME(transpose)(l->a, bias, l->delta, B, l->fan_out);
 }
 
@@ -95,39 +97,61 @@ static void NAME(backward_input)(const pass *p, int32_t i, ptrdiff_t B, int drop
 {
     const layer *l = p->layers + i, *above = l + 1;
     const int transposed = i + 1 == p->n_layers - 1;
-    REAL *delta = l->delta;
-    NAME(product)(p, transposed ? 'T' : 'N', above->delta, 'T', above->W, delta, B,
+    NAME(product)(p, transposed ? 'T' : 'N', above->delta, 'T', above->W, l->delta, B,
                   l->fan_out, above->fan_out, transposed ? B : above->fan_out,
                   above->fan_out, 0);                                   /* B3 */
     if (drops)
-        NAME(multiply)(delta, l->mask, B * l->fan_out);
+        NAME(multiply)(l->delta, l->mask, B * l->fan_out);
+}
+
+/* total = part, or total += part: in float a long sum is one of shorter ones. */
+static void NAME(gather)(REAL *total, const REAL *part, ptrdiff_t n, int add)
+{
+    if (add)
+        NAME(add_scaled)(total, part, n, 1);
+    else
+        memcpy(total, part, (size_t)n * sizeof(REAL));
+}
+
+/* The gradient in what was looked up, from delta of the first layer. */
+static void NAME(backward_looked_up)(const pass *p, const NAME(block) *rows, int add)
+{
+    const layer *l = p->layers;
+    const ptrdiff_t H = l->fan_out, B = rows->n_rows, n = p->n_sums * H;
+    const REAL *delta = l->delta;
+    if (p->n_layers == 1) { /* rows of delta, as the hidden layers have them */
+        REAL *turned = l->a;
+        for (ptrdiff_t b = 0; b < B; b++)
+            for (ptrdiff_t k = 0; k < H; k++)
+                turned[b * H + k] = delta[k * B + b];
+        delta = turned;
+    }
+    memset(p->sums_of_block, 0, (size_t)n * sizeof(REAL));
+    NAME(add_looked_up_backward)(p, rows, delta);
+    if (p->sums_of_block != p->sums_gradient)
+        NAME(gather)(p->sums_gradient, p->sums_of_block, n, add);
 }
 
 /* Add dC/dtheta of a batch, whose delta_L is there, to the gradient; where `add` is 0,
    begin it. */
-static void NAME(backward)(const pass *p, const REAL *input, const int32_t *index,
-                           const REAL *fraction, ptrdiff_t B, int drops, int add)
+static void NAME(backward)(const pass *p, const NAME(block) *rows, int drops, int add)
 {
     const int32_t last = p->n_layers - 1;
-    if (!add) {
-        for (int32_t i = 0; i <= last; i++)
-            memset(p->layers[i].db, 0, (size_t)p->layers[i].fan_out * sizeof(REAL));
-        if (p->n_sums)
-            memset(p->sums_gradient, 0,
-                   (size_t)(p->n_sums * p->layers->fan_out) * sizeof(REAL));
-    }
+    const ptrdiff_t B = rows->n_rows;
+    for (int32_t i = 0; i <= last; i++)
+        memset(p->layers[i].sum, 0, (size_t)p->layers[i].fan_out * sizeof(REAL));
     for (int32_t i = last; i >= 0; i--) {
         const layer *l = p->layers + i;
         const ptrdiff_t H = l->fan_out;
-        const REAL *delta = l->delta, *a = input;
-        REAL *db = l->db;
-        if (i > 0)
-            a = drops ? l[-1].kept : l[-1].a;
         const ptrdiff_t fan_in = i ? l->fan_in : p->source.n_numbers;
+        const REAL *a = i == 0 ? rows->input : drops ? l[-1].kept : l[-1].a;
+        const REAL *delta = l->delta;
+        REAL *sum = l->sum;
         if (i == last)
             for (ptrdiff_t k = 0; k < H; k++)
                 for (ptrdiff_t b = 0; b < B; b++)
-                    db[k] += delta[k * B + b];                          /* B2 */
+                    sum[k] += delta[k * B + b];                         /* B2 */
+        NAME(gather)(l->db, sum, H, add);
         if (fan_in > 0)
             NAME(product)(p, 'T', a, i == last ? 'T' : 'N', delta, l->dW, fan_in, H, B,
                           fan_in, i == last ? B : H, add);              /* B1 */
@@ -135,14 +159,7 @@ static void NAME(backward)(const pass *p, const REAL *input, const int32_t *inde
             NAME(backward_input)(p, i - 1, B, drops);                   /* B3 */
             NAME(activate_backward)(l - 1, B);                          /* B4, B2 */
         } else if (p->n_sums) {
-            if (i == last) { /* rows of delta, as the hidden layers have them */
-                REAL *rows = l->a;
-                for (ptrdiff_t b = 0; b < B; b++)
-                    for (ptrdiff_t k = 0; k < H; k++)
-                        rows[b * H + k] = delta[k * B + b];
-                delta = rows;
-            }
-            NAME(add_looked_up)(p, index, fraction, (REAL *)delta, B, 1);
+            NAME(backward_looked_up)(p, rows, add);
         }
     }
 }
@@ -158,13 +175,6 @@ static double NAME(loss_of_batch)(const pass *p, ptrdiff_t B)
     return value;
 }
 
-/* What the network reads of a block of rows. */
-typedef struct {
-    const REAL *input, *fraction;
-    const int32_t *index;
-    ptrdiff_t n_rows;
-} NAME(block);
-
 /* The block that begins at a row; where blocks are kept, it is filled once. */
 static NAME(block) NAME(read_block)(pass *p, ptrdiff_t start)
 {
@@ -172,8 +182,7 @@ static NAME(block) NAME(read_block)(pass *p, ptrdiff_t start)
     const ptrdiff_t left = p->n_rows - start;
     const ptrdiff_t B = left < p->block_rows ? left : p->block_rows;
     const ptrdiff_t at = p->keeps_rows ? start : 0;
-    const ptrdiff_t n_index = s->n_binned + s->n_gaps + s->n_codes;
-    const ptrdiff_t K = p->layers[p->n_layers - 1].fan_out;
+    const ptrdiff_t n_index = s->n_index, K = p->layers[p->n_layers - 1].fan_out;
     REAL *inputs = p->inputs ? (REAL *)p->inputs + at * s->n_numbers : NULL;
     REAL *fraction = (REAL *)p->fractions + at * s->n_binned;
     int32_t *index = p->indices + at * n_index;
@@ -200,11 +209,10 @@ static double NAME(value_and_gradient)(pass *p, ptrdiff_t start, ptrdiff_t stop)
         NAME(sum_weights)(p);
     while (start < stop) {
         const NAME(block) rows = NAME(read_block)(p, start);
-        const ptrdiff_t B = rows.n_rows;
-        NAME(forward)(p, rows.input, rows.index, rows.fraction, B, drops);
-        value += NAME(loss_of_batch)(p, B);
-        NAME(backward)(p, rows.input, rows.index, rows.fraction, B, drops, start > 0);
-        start += B;
+        NAME(forward)(p, &rows, drops);
+        value += NAME(loss_of_batch)(p, rows.n_rows);
+        NAME(backward)(p, &rows, drops, start > 0);
+        start += rows.n_rows;
     }
     if (p->n_sums && stop == p->n_rows)
         NAME(sum_weights_backward)(p);
@@ -218,16 +226,17 @@ static double NAME(value)(pass *p, ptrdiff_t start, ptrdiff_t stop)
         NAME(sum_weights)(p);
     while (start < stop) {
         const NAME(block) rows = NAME(read_block)(p, start);
-        NAME(forward)(p, rows.input, rows.index, rows.fraction, rows.n_rows, 0);
+        NAME(forward)(p, &rows, 0);
         value += NAME(loss_of_batch)(p, rows.n_rows);
         start += rows.n_rows;
     }
     return value;
 }
 
-static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *out,
-                          REAL *targets, int linked)
+static int NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *out,
+                         REAL *targets, int linked)
 {
+    REAL sum = 0; /* of z - z, which is NaN where z is not finite */
     const layer *l = p->layers + p->n_layers - 1;
     const ptrdiff_t K = l->fan_out;
     if (p->n_sums && start == 0)
@@ -235,8 +244,10 @@ static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *out,
     while (start < stop) {
         const NAME(block) rows = NAME(read_block)(p, start);
         const ptrdiff_t B = rows.n_rows;
-        NAME(forward)(p, rows.input, rows.index, rows.fraction, B, 0);
+        NAME(forward)(p, &rows, 0);
         const REAL *z = l->delta, *Y = p->Y;
+        for (ptrdiff_t i = 0; i < K * B; i++)
+            sum += z[i] - z[i];
         if (linked)
             NAME(link)(p, l->delta, B);
         for (ptrdiff_t b = 0; b < B; b++)
@@ -247,6 +258,7 @@ static void NAME(outputs)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *out,
             }
         start += B;
     }
+    return sum == 0;
 }
 
 /* Write each row's own gradient: B1 and B2 before the sum over rows. The forward pass is
@@ -273,10 +285,8 @@ static void NAME(row_gradients)(const pass *p, const REAL *input, ptrdiff_t B)
                     dW[h] = a[b * D + d] * db[h];                       /* B1 */
         }
         if (i > 0) {
-            layer below = l[-1];
-            below.db = p->unused;
             NAME(backward_input)(p, i - 1, B, 0);                       /* B3 */
-            NAME(activate_backward)(&below, B);                         /* B4 */
+            NAME(activate_backward)(l - 1, B);                          /* B4 */
         }
     }
 }
@@ -292,7 +302,7 @@ static void NAME(curvature)(pass *p, ptrdiff_t start, ptrdiff_t stop, REAL *G)
     while (start < stop) {
         const NAME(block) rows = NAME(read_block)(p, start);
         int B = (int)rows.n_rows;
-        NAME(forward)(p, rows.input, NULL, NULL, B, 0);
+        NAME(forward)(p, &rows, 0);
         memcpy(p->probabilities, l->delta, (size_t)(K * B) * sizeof(REAL));
         NAME(link)(p, p->probabilities, B);
         for (ptrdiff_t j = 0; j < n_roots; j++) {
@@ -326,11 +336,12 @@ static double NAME(batches)(pass *p, optimizer *o, const int64_t *order, ptrdiff
         NAME(read_rows)(p, order + start, 0, B, inputs, p->indices, fractions, Y, w);
         for (ptrdiff_t b = 0; b < B; b++)
             w[b] /= (REAL)B;
+        const NAME(block) rows = {inputs, fractions, p->indices, B};
         if (p->n_sums)
             NAME(sum_weights)(p);
-        NAME(forward)(p, inputs, p->indices, fractions, B, drops);
+        NAME(forward)(p, &rows, drops);
         value += NAME(loss_of_batch)(p, B) * (double)B;
-        NAME(backward)(p, inputs, p->indices, fractions, B, drops, 0);
+        NAME(backward)(p, &rows, drops, 0);
         if (p->n_sums)
             NAME(sum_weights_backward)(p);
         const int measure = norm && i == first;

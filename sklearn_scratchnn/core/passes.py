@@ -7,6 +7,9 @@ from ..network.losses import LOSSES
 from .switch import compiled
 
 LEAST_SCALE = 1e-300  # whose inverse is a number
+# A looked-up input, 0 or 1, is scaled apart from its mean: of more than so many scales
+# the mean would take the digits of what is left.
+MOST_SCALES = {np.dtype(np.float32): 1e3, np.dtype(np.float64): 1e7}
 
 
 def compile_pass(network, rows, gradient=None, **settings):
@@ -49,8 +52,8 @@ def compile_pass(network, rows, gradient=None, **settings):
         [f.name for f in network.activations],
         network.loss.name,
         rows,
-        huber_threshold=getattr(network.loss, "huber_threshold", 0.5),
-        quantile=getattr(network.loss, "quantile", 0.5),
+        huber_threshold=getattr(network.loss, "huber_threshold", 0.0),
+        quantile=getattr(network.loss, "quantile", 0.0),
         **settings,
     )
 
@@ -65,7 +68,14 @@ def _covers(core, network, rows, arrays):
     layers = [*network.weights, *network.biases]
     if not all(layer.flags.c_contiguous and layer.flags.aligned for layer in layers):
         return False
-    if rows.mean is not None and not np.all(rows.scale > LEAST_SCALE):
+    if rows.mean is not None:
+        looked_up = slice(rows.n_numbers, None)
+        means, scales = rows.mean[looked_up], rows.scale[looked_up]
+        if not np.all(rows.scale > LEAST_SCALE):
+            return False
+        if np.any(means > MOST_SCALES.get(network.dtype, 0) * scales):
+            return False
+    if rows.codes is not None and rows.codes.dtype.str[1:] not in core.CODE_KINDS:
         return False
     return network.dtype in (np.float32, np.float64) and all(
         array.dtype.isnative

@@ -49,6 +49,13 @@ static inline int64_t code_at(const char *at, enum kind kind)
 #undef READ
 #endif
 
+/* What the network reads of some rows. */
+typedef struct {
+    const REAL *input, *fraction;
+    const int32_t *index;
+    ptrdiff_t n_rows;
+} NAME(block);
+
 /* Loops over a row of X that lies together. */
 #define STANDARDIZE(name, FROM, WIDE)                                               \
     KERNEL static void NAME(name)(const FROM *restrict x, const WIDE *restrict mean, \
@@ -166,7 +173,7 @@ static void NAME(read_rows)(const pass *p, const int64_t *order, ptrdiff_t start
 {
     const row_source *s = &p->source;
     const ptrdiff_t K = p->layers[p->n_layers - 1].fan_out;
-    const ptrdiff_t n_index = s->n_binned + s->n_gaps + s->n_codes;
+    const ptrdiff_t n_index = s->n_index;
     const REAL *weights = s->weights;
     for (ptrdiff_t b = 0; b < B; b++) {
         const int64_t at = order ? order[b] : start + b;
@@ -289,46 +296,67 @@ KERNEL static void NAME(add_bins_backward)(const REAL *restrict delta,
     }
 }
 
-/* z += the weights of one column's gap or category; or its sums += delta. */
-KERNEL static void NAME(add_single)(REAL *restrict z, REAL *restrict sums,
+/* z += the weights of one column's gap or category. */
+KERNEL static void NAME(add_single)(REAL *restrict z, const REAL *restrict sums,
                                     const int32_t *restrict index, ptrdiff_t n_rows,
-                                    ptrdiff_t index_step, ptrdiff_t H, int backward)
+                                    ptrdiff_t index_step, ptrdiff_t H)
 {
     for (; n_rows > 0; n_rows--, z += H, index += index_step) {
         if (*index < 0)
             continue;
-        REAL *restrict row = sums + *index * H;
-        if (backward)
-            for (ptrdiff_t h = 0; h < H; h++)
-                row[h] += z[h];
-        else
-            for (ptrdiff_t h = 0; h < H; h++)
-                z[h] += row[h];
+        const REAL *restrict row = sums + *index * H;
+        for (ptrdiff_t h = 0; h < H; h++)
+            z[h] += row[h];
     }
 }
 
-/* Add the looked-up inputs' part of X W to z; or the other way, each row's delta to the
-   gradient of the running sums that it looked up. */
-static void NAME(add_looked_up)(const pass *p, const int32_t *indices,
-                                const REAL *fractions, REAL *z, ptrdiff_t B, int backward)
+KERNEL static void NAME(add_single_backward)(const REAL *restrict delta,
+                                             REAL *restrict sums,
+                                             const int32_t *restrict index,
+                                             ptrdiff_t n_rows, ptrdiff_t index_step,
+                                             ptrdiff_t H)
 {
-    const ptrdiff_t H = p->layers->fan_out, n_binned = p->source.n_binned;
-    const ptrdiff_t n_index = n_binned + p->source.n_gaps + p->source.n_codes;
-    const ptrdiff_t tile = NAME(rows_of_tile)(H);
-    REAL *sums = backward ? p->sums_gradient : p->sums;
-    for (ptrdiff_t start = 0; start < B; start += tile) {
-        const ptrdiff_t n = start + tile < B ? tile : B - start;
-        const int32_t *index = indices + start * n_index;
-        const REAL *fraction = fractions + start * n_binned;
-        REAL *rows = z + start * H;
-        for (ptrdiff_t i = 0; i < n_binned; i++, index++, fraction++)
-            if (backward)
-                NAME(add_bins_backward)(rows, sums, index, fraction, n, n_index,
-                                        n_binned, H);
-            else
-                NAME(add_bins)(rows, sums, index, fraction, n, n_index, n_binned, H);
-        for (ptrdiff_t i = n_binned; i < n_index; i++, index++)
-            NAME(add_single)(rows, sums, index, n, n_index, H, backward);
+    for (; n_rows > 0; n_rows--, delta += H, index += index_step) {
+        if (*index < 0)
+            continue;
+        REAL *restrict row = sums + *index * H;
+        for (ptrdiff_t h = 0; h < H; h++)
+            row[h] += delta[h];
+    }
+}
+
+/* Add the looked-up inputs' part of X W to z. */
+static void NAME(add_looked_up)(const pass *p, const NAME(block) *rows, REAL *z)
+{
+    const ptrdiff_t H = p->layers->fan_out, tile = NAME(rows_of_tile)(H);
+    const ptrdiff_t n_binned = p->source.n_binned, n_index = p->source.n_index;
+    for (ptrdiff_t start = 0; start < rows->n_rows; start += tile, z += tile * H) {
+        const ptrdiff_t left = rows->n_rows - start, n = left < tile ? left : tile;
+        const int32_t *index = rows->index + start * n_index;
+        const REAL *fraction = rows->fraction + start * n_binned;
+        for (ptrdiff_t i = 0; i < n_binned; i++)
+            NAME(add_bins)(z, p->sums, index + i, fraction + i, n, n_index, n_binned, H);
+        for (ptrdiff_t i = n_binned; i < n_index; i++)
+            NAME(add_single)(z, p->sums, index + i, n, n_index, H);
+    }
+}
+
+/* Add each row's delta to the gradient of the running sums that it looked up. */
+static void NAME(add_looked_up_backward)(const pass *p, const NAME(block) *rows,
+                                         const REAL *delta)
+{
+    const ptrdiff_t H = p->layers->fan_out, tile = NAME(rows_of_tile)(H);
+    const ptrdiff_t n_binned = p->source.n_binned, n_index = p->source.n_index;
+    REAL *sums = p->sums_of_block;
+    for (ptrdiff_t start = 0; start < rows->n_rows; start += tile, delta += tile * H) {
+        const ptrdiff_t left = rows->n_rows - start, n = left < tile ? left : tile;
+        const int32_t *index = rows->index + start * n_index;
+        const REAL *fraction = rows->fraction + start * n_binned;
+        for (ptrdiff_t i = 0; i < n_binned; i++)
+            NAME(add_bins_backward)(delta, sums, index + i, fraction + i, n, n_index,
+                                    n_binned, H);
+        for (ptrdiff_t i = n_binned; i < n_index; i++)
+            NAME(add_single_backward)(delta, sums, index + i, n, n_index, H);
     }
 }
 

@@ -55,6 +55,12 @@ class RowSource:
     subset: np.ndarray | None = None
 
     @property
+    def n_numbers(self):
+        """How many columns of numbers there are."""
+        whole = isinstance(self.numbers, np.ndarray)
+        return self.numbers.shape[1] if whole else len(self.numbers)
+
+    @property
     def arrays(self):
         """The arrays that hold the numbers."""
         whole = isinstance(self.numbers, np.ndarray)

@@ -219,7 +219,7 @@ def _indicator_moments(codes, w, subset, n_categories):
         n_rows += np.bincount(column, None, n_categories + 1)
     p, n_rows = p[:-1], n_rows[:-1]
     varies = (n_rows > 0) & (n_rows < len(codes))
-    p = np.where(varies, p, n_rows > 0)
+    p = np.where(varies, np.minimum(p, 1), n_rows > 0)  # a sum of shares is rounded
     q = 1 - p
     unit, fourth = np.ones(n_categories), p * q * (p**3 + q**3)
     return p, unit, p * q, fourth, np.where(varies, 1.0, 0.0)

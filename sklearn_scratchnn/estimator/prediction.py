@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -67,12 +68,6 @@ class Predictor:
         self.n_samples, self.dtype = X.shape[0], dtype
         sizes = self.network.layer_sizes
         self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
-        self._compiled = None
-        if self.n_samples >= MANY_ROWS:
-            rows = row_source(X, encoding)
-            self._compiled = compile_pass(
-                self.network, rows, block_rows=self._block_rows
-            )
         if isinstance(X, Table):
             self._rows = TableRows(X, None, None, dtype, self._block_rows, encoding)
         elif isinstance(X, np.ndarray):
@@ -115,19 +110,26 @@ class Predictor:
                 "network: its outputs leave the range of float64."
             )
 
+    @cached_property
+    def _compiled(self):
+        if self.n_samples < MANY_ROWS:
+            return None
+        rows = row_source(self._X, self._encoding)
+        return compile_pass(self.network, rows, block_rows=self._block_rows)
+
     def _compiled_outputs(self, link=None):
         """Return all logits, or probabilities, from the core.
 
         Returns
         -------
         ndarray of shape (n_samples, K) or None
-            None where the core does not compute them, or they are no numbers.
+            None where the core does not compute them, or a logit is not finite.
         """
         if self._compiled is None:
             return None
         out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
-        self._compiled.outputs(out, linked=link == "probabilities")
-        return out if math.isfinite(out.sum()) else None
+        finite = self._compiled.outputs(out, linked=link == "probabilities")
+        return out if finite else None
 
     @np.errstate(all="ignore")
     def outputs(self, link=None):

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 
+from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.core.passes import compile_pass
 from sklearn_scratchnn.core.switch import compiled
 from sklearn_scratchnn.data.prepared import prepare
@@ -147,6 +148,34 @@ def test_an_infinite_logit_is_not_hidden(objective_of):
             assert np.isnan(objective.gradient.theta).any()
 
 
+def test_biases_of_many_rows_in_float32(page):
+    """A sum of a million floats loses digits; one of each block's does not."""
+    n = 2**20
+    X = np.random.RandomState(0).randn(n, 1).astype(np.float32)
+    y = (np.arange(n) >= n // 2).astype(int)
+    network = make_network((1, 2), [], "softmax_cross_entropy", np.float32)
+    network.parameters.biases[0][:] = 0.1, -0.1
+    sample = make_sample(X, y, network.loss)
+    found = []
+    for objective in page(Objective, network, sample), Objective(network, sample):
+        objective.value_and_gradient()
+        found.append(objective.gradient.biases[0].copy())
+    assert_allclose(found[1], found[0], rtol=1e-3)
+
+
+@pytest.mark.parametrize("value", [40.0, 60.0, 80.0, 100.0])
+def test_poisson_means_beyond_the_range(page, objective_of, value):
+    def make():
+        objective = objective_of((), "poisson", dtype=np.float32)
+        objective.theta[:] = 0
+        objective.network.parameters.biases[0][:] = value
+        return objective
+
+    one, other = page(make), make()
+    assert_allclose(other.value(), one.value(), rtol=1e-5)
+    assert_allclose(other.curvature()[1], one.curvature()[1], rtol=1e-4)
+
+
 # Rows --------------------------------------------------------------------------------
 
 
@@ -210,8 +239,6 @@ def tables():
 @pytest.mark.parametrize("hidden", [(), (7,)])
 @pytest.mark.parametrize("table", tables())
 def test_tables(monkeypatch, table, hidden, encoding, standardize, dtype):
-    from sklearn_scratchnn import ScratchMLPClassifier
-
     X, y = tables()[table], np.arange(N_ROWS) % 3
     networks = []
     for core in "01":
@@ -300,6 +327,24 @@ def test_schedules(page, objective_of, schedule):
     assert_allclose(other[1], one[1], 1e-9)
 
 
+def test_an_order_of_32_bits(objective_of):
+    """Which NumPy draws on Windows."""
+
+    class Windows(np.random.RandomState):
+        def permutation(self, n):
+            return super().permutation(n).astype(np.int32)
+
+    thetas = []
+    for random_state in np.random.RandomState(0), Windows(0):
+        data = few_rows(LOSSES["softmax_cross_entropy"])
+        objective = objective_of(("tanh",), data=data, block=30)
+        solver = GradientDescent(SGD(), Constant(), 0.05, 30, 2, 0.0)
+        state = solver.init(objective)
+        solver.run(objective, state, lambda *_: Signal.CONTINUE, random_state)
+        thetas.append(objective.theta.copy())
+    assert_array_equal(*thetas)
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 19, 28, 29, 57, 100])
 def test_batches_of_any_size(page, objective_of, batch_size):
     def make():
@@ -334,6 +379,31 @@ def test_what_the_core_does_not_cover_runs_on_the_page(objective_of):
         """An optimizer of the user's own."""
 
     assert objective.compile_rule(OwnAdam(), Adam().init(objective.theta)) is None
+
+
+def test_a_rare_input_is_scaled_on_the_page(page):
+    """Where its mean is thousands of scales, float32 has no digits for the rest."""
+    rng = np.random.RandomState(0)
+    frame = pd.DataFrame({"x": rng.randn(300)})
+    frame["w"] = np.where(frame.index < 6, "a", "b")
+    weights = np.where(frame["w"] == "a", 1e-10, 1.0)
+    network = ScratchMLPClassifier(
+        (4,), solver="adam", alpha=1.0, max_iter=3, standardize=True, random_state=0
+    )
+    settings = frame, rng.randint(2, size=300), weights
+    one = page(network.fit, *settings).predict_proba(frame)
+    other = network.fit(*settings).predict_proba(frame)
+    assert_allclose(other, one, atol=1e-5)
+
+
+def test_infinite_logits_are_an_error_for_any_number_of_rows():
+    X = np.random.RandomState(0).randn(100, 2)
+    given = {"solver": "lbfgs", "standardize": False, "max_iter": 30}
+    model = ScratchMLPClassifier((), random_state=0, **given).fit(X, 1 * (X > 0))
+    for n_rows in (1, 70):
+        for method in (model.predict, model.predict_proba, model.predict_log_proba):
+            with pytest.raises(ValueError, match="too large"):
+                method(np.full((n_rows, 2), 1.7e308))
 
 
 # The boundary ------------------------------------------------------------------------
@@ -434,6 +504,42 @@ def test_a_pass_for_predictions_has_no_gradient():
     ]:
         with pytest.raises((ValueError, TypeError)):
             getattr(made, method)(*arguments)
+
+
+def test_a_rule_is_looked_at_by_every_pass():
+    """One that another pass refused is not taken as it was before."""
+    one = make_pass(batches=True)
+    vectors = {"parameters": ParameterVector((3, 5, 2)), "gradient": None}
+    vectors["gradient"] = ParameterVector((3, 5, 2))
+    other = make_pass(batches=True, **vectors)
+    state = np.zeros((2, len(ParameterVector((3, 4, 2)).theta)))
+    rule = one.rule(name="adam", first=state[0], second=state[1])
+    order, rates = np.arange(6), np.ones(1)
+    for _ in range(2):
+        one.batches(rule, order, 1, rates)
+        with pytest.raises(ValueError, match="state"):
+            other.batches(rule, order, 1, rates)
+    with pytest.raises(RuntimeError, match="once"):
+        rule.__init__("sgd")
+    state.flags.writeable = False
+    read_only = one.rule(name="adam", first=state[0], second=state[1])
+    with pytest.raises(ValueError, match="read-only"):
+        one.batches(read_only, order, 1, rates)
+
+
+def test_what_was_not_made_to_its_end_refuses():
+    cls = compiled().Pass
+    half = cls.__new__(cls)
+    for method in (half.value, half.value_and_gradient):
+        with pytest.raises(RuntimeError, match="made"):
+            method()
+    made = make_pass()
+    with pytest.raises(RuntimeError, match="once"):
+        made.__init__(None, None, [], "huber", None, block_rows=1)
+    out = np.empty((6, 2))
+    out.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        made.outputs(out)
 
 
 def resident_bytes():
