@@ -32,9 +32,13 @@ def interrupted_in(monkeypatch, method):
             timer.start()
         return original(self, *args)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Objective, method, call)
-        yield sent
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # was it ignored?
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Objective, method, call)
+            yield sent
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
