@@ -14,7 +14,8 @@ from sklearn.neural_network import MLPClassifier
 
 from sklearn_scratchnn import ScratchMLPClassifier
 
-OURS, PEER = "ScratchMLP", "MLPClassifier"
+OURS, PEER, PRODUCTS = "ScratchMLP", "MLPClassifier", "products"
+BLOCK = 1000  # rows, whose products stay in the cache
 N_FEATURES, N_HIDDEN = 20, 100
 SINGLE_CALLS = 2000
 
@@ -39,19 +40,36 @@ def repeat(function, X):
         function(X)
 
 
+def products(network, X):
+    """Compute the matrix products that a prediction needs, and nothing else."""
+    W, V = (weights.astype(X.dtype) for weights in network.coefs_)
+    a, z = (np.empty((BLOCK, w.shape[1]), X.dtype) for w in (W, V))
+    for start in range(0, len(X), BLOCK):
+        rows = X[start : start + BLOCK]
+        np.matmul(rows, W, out=a[: len(rows)])
+        np.matmul(a[: len(rows)], V, out=z[: len(rows)])
+
+
 def measure(dtype, method, options):
-    """Return seconds for all rows, microseconds for one, and megabytes, by model."""
+    """Return seconds for all rows, microseconds for one, and megabytes, by model.
+
+    Beside ours stand the seconds of its products.
+    """
     rng = np.random.default_rng(1)
     X = rng.standard_normal((options.rows, N_FEATURES), dtype)
-    methods = {name: getattr(model, method) for name, model in fitted(dtype).items()}
+    models = fitted(dtype)
+    methods = {name: getattr(model, method) for name, model in models.items()}
     turns = {"rounds": options.rounds, "clock": options.clock}
-    many = best_in_turn({n: partial(f, X) for n, f in methods.items()}, **turns)
+    runs = {n: partial(f, X) for n, f in methods.items()}
+    runs[PRODUCTS] = partial(products, models[OURS], X)
+    many = best_in_turn(runs, **turns)
     one = best_in_turn(
         {n: partial(repeat, f, X[:1]) for n, f in methods.items()}, **turns
     )
     return {
         name: {
             "seconds": many[name],
+            "seconds_of_products": many[PRODUCTS],
             "microseconds_one_row": 1e6 * one[name] / SINGLE_CALLS,
             "megabytes": allocated_peak(partial(predict, X)) / 1e6,
         }
@@ -68,9 +86,11 @@ def rows_of(method, dtype, figures):
             f"{peer[key] / ours[key]:.2f}" if name == OURS else ""
             for key in ("seconds", "microseconds_one_row")
         ]
+        of_products = f"{row['seconds'] / row['seconds_of_products']:.2f}"
         rows.append(
             [f"{name}, `{method}`, {dtype}", f"{row['seconds']:.3f}", ratios[0]]
             + [
+                of_products if name == OURS else "",
                 f"{row['megabytes']:.0f}",
                 f"{row['microseconds_one_row']:.0f}",
                 ratios[1],
@@ -90,7 +110,8 @@ def main():
             found = measure(dtype, method, options)
             figures[f"{method}, {dtype}"] = found
             rows += rows_of(method, dtype, found)
-    header = ["", "s, all rows", "MLPClassifier's / ours (target 6)"]
+    header = ["", "s, all rows", "MLPClassifier's / ours (target 2)"]
+    header += ["of its products (target 1.2)"]
     header += ["MB (target under 50)", "µs, one row", "its / ours (target 1)"]
     heading = f"Prediction of {options.rows:,} rows, {N_FEATURES}-{N_HIDDEN}-2"
     report({"prediction": figures}, {heading: markdown(header, rows)}, options.json)

@@ -69,7 +69,9 @@ class SoftmaxCrossEntropy(Loss):
         return outputs[codes]
 
     def decide(self, z):
-        """The index of the largest logit."""
+        """The index of the largest logit; of two, NumPy compares columns faster."""
+        if z.shape[1] == 2:
+            return (z[:, 1] > z[:, 0]).astype(np.intp)
         return z.argmax(axis=1)
 
     def strata(self, codes):
