@@ -524,11 +524,6 @@ cdef class Pass:
         """Whether all inputs are read by products."""
         return self.p.n_sums == 0
 
-    @staticmethod
-    def rule(**settings):
-        """Return a `Rule`."""
-        return Rule(**settings)
-
     @property
     def penalty(self):
         """The factor of the weights in the gradient of `batches` and `step`."""

@@ -58,6 +58,22 @@ def compile_pass(network, rows, gradient=None, **settings):
     )
 
 
+def compile_rule(name, **settings):
+    """Return a compiled optimizer; there must be a core.
+
+    Parameters
+    ----------
+    name : str
+    **settings
+        As of ``Rule``.
+
+    Returns
+    -------
+    Rule
+    """
+    return compiled().Rule(name, **settings)
+
+
 def _covers(core, network, rows, arrays):
     """Whether the core has all that a pass needs."""
     functions = [(f, ACTIVATIONS, core.ACTIVATIONS) for f in network.activations]

@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..core.passes import compile_pass
+from ..core.passes import compile_pass, compile_rule
 from ..network.curvature import curvature
 from ..network.parameters import ParameterVector
 from ..network.workspace import rows_of_a_block
@@ -196,6 +196,7 @@ class Objective:
         Returns
         -------
         value : float
+            Over all rows, penalty included.
         G : ndarray of shape (n_parameters, n_parameters)
             See `sklearn_scratchnn.network.curvature.curvature`.
         """
@@ -219,16 +220,20 @@ class Objective:
         """
         shape = self.n_samples, self.network.layer_sizes[-1]
         logits, targets = np.empty(shape, self.dtype), np.empty(shape, self.dtype)
-        start = 0
         if self.compiled is not None:
             self.compiled.outputs(logits, targets)
-        for X, Y, _, ws in () if self.compiled is not None else self.blocks():
-            rows = slice(start, start := start + ws.n_rows)
-            logits[rows], targets[rows] = self.network.forward(X, ws), Y
+        else:
+            self._write_outputs(logits, targets)
         weights = np.ones(self.n_samples, self.dtype)
         if self.weights is not None:
             weights = self.total_weight / self.n_samples * self.weights[:, 0]
         return logits, targets, weights[:, np.newaxis]
+
+    def _write_outputs(self, logits, targets):
+        start = 0
+        for X, Y, _, ws in self.blocks():
+            rows = slice(start, start := start + ws.n_rows)
+            logits[rows], targets[rows] = self.network.forward(X, ws), Y
 
     def blocks(self):
         """Return the full batch, a block of rows at a time.
@@ -328,7 +333,7 @@ class Objective:
             for name in ("first", "second")
         ):
             return None
-        return self.compiled.rule(**rule)
+        return compile_rule(**rule)
 
     def descend(self, rule, rate, max_norm):
         """Update once by the gradient over all rows, in the compiled core.

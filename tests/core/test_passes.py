@@ -464,7 +464,7 @@ def test_the_boundary_refuses(changed, error, match):
 
 def test_batches_refuse():
     made = make_pass(batches=True, block_rows=3)
-    rule = made.rule(name="sgd")
+    rule = compiled().Rule("sgd")
     order, rates = np.arange(6), np.ones(2)
     assert made.batches(rule, order, 2, rates)[0] > 0
     for bad, error in [
@@ -476,8 +476,8 @@ def test_batches_refuse():
         ((rule, order, 7, np.ones(7)), ValueError),
         ((rule, order, 2, np.ones(3)), ValueError),
         ((rule, order, 2, [1.0, 1.0]), TypeError),
-        ((made.rule(name="adam"), order, 2, rates), TypeError),
-        ((made.rule(name="sgd", first=np.ones(3)), order, 2, rates), ValueError),
+        ((compiled().Rule("adam"), order, 2, rates), TypeError),
+        ((compiled().Rule("sgd", first=np.ones(3)), order, 2, rates), ValueError),
         ((None, order, 2, rates), TypeError),
     ]:
         with pytest.raises(error):
@@ -485,7 +485,7 @@ def test_batches_refuse():
     with pytest.raises(ValueError, match="batches"):
         make_pass().batches(rule, order, 2, rates)
     with pytest.raises(ValueError, match="'adagrad' is no rule"):
-        made.rule(name="adagrad")
+        compiled().Rule("adagrad")
 
 
 def test_a_pass_for_predictions_has_no_gradient():
@@ -500,7 +500,7 @@ def test_a_pass_for_predictions_has_no_gradient():
         ("outputs", np.empty((6, 2), np.float32)),
         ("outputs", out, out),
         ("curvature", np.empty((30, 30))),
-        ("descend", made.rule(name="sgd"), 0.1),
+        ("descend", compiled().Rule("sgd"), 0.1),
     ]:
         with pytest.raises((ValueError, TypeError)):
             getattr(made, method)(*arguments)
@@ -513,7 +513,7 @@ def test_a_rule_is_looked_at_by_every_pass():
     vectors["gradient"] = ParameterVector((3, 5, 2))
     other = make_pass(batches=True, **vectors)
     state = np.zeros((2, len(ParameterVector((3, 4, 2)).theta)))
-    rule = one.rule(name="adam", first=state[0], second=state[1])
+    rule = compiled().Rule("adam", first=state[0], second=state[1])
     order, rates = np.arange(6), np.ones(1)
     for _ in range(2):
         one.batches(rule, order, 1, rates)
@@ -522,7 +522,7 @@ def test_a_rule_is_looked_at_by_every_pass():
     with pytest.raises(RuntimeError, match="once"):
         rule.__init__("sgd")
     state.flags.writeable = False
-    read_only = one.rule(name="adam", first=state[0], second=state[1])
+    read_only = compiled().Rule("adam", first=state[0], second=state[1])
     with pytest.raises(ValueError, match="read-only"):
         one.batches(read_only, order, 1, rates)
 
@@ -551,7 +551,7 @@ def resident_bytes():
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux")
 def test_nothing_leaks():
     made = make_pass(batches=True)
-    rule, order, rates = made.rule(name="sgd"), np.arange(6), np.zeros(1)
+    rule, order, rates = compiled().Rule("sgd"), np.arange(6), np.zeros(1)
     out = np.empty((6, 2))
 
     def call(n):
