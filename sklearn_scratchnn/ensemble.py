@@ -271,9 +271,7 @@ class ScratchMLPEnsembleClassifier(
         probabilities : ndarray of shape (n_members, n_samples, n_outputs)
             Also of members of weight 0.
         """
-        loss, logits = self._logits_of_members(X)
-        with np.errstate(all="ignore"):
-            return np.stack([loss.probabilities(z) for z in logits])
+        return self._outputs_of_members(X, "probabilities")[1]
 
     def doubt(
         self,
@@ -514,9 +512,8 @@ class ScratchMLPEnsembleRegressor(
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_targets)
             Also of members of weight 0.
         """
-        loss, logits = self._logits_of_members(X)
-        with np.errstate(all="ignore"):
-            return np.stack([loss.decode(loss.decide(z), None) for z in logits])
+        loss, numbers = self._outputs_of_members(X, "probabilities")
+        return np.stack([loss.decode(codes, None) for codes in numbers])
 
     def doubt(self, X: Rows) -> np.ndarray:
         """Return how far the members are apart about each row, in units of y.

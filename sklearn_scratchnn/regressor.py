@@ -623,7 +623,7 @@ class ScratchMLPRegressor(NotebookMixin, RegressorMixin, NetworkEstimator):
             If X is so large that outputs leave the range of float64.
         """
         predictor = self._predictor(X)
-        return predictor.loss.decode(predictor.decisions(), None)
+        return predictor.loss.decode(predictor.outputs("probabilities"), None)
 
     def input_gradients(self, X: Rows, target: int = 0) -> np.ndarray:
         """Return the derivative of a prediction with respect to each feature.

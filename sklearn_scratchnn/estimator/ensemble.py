@@ -217,17 +217,19 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
 
     # Answers -----------------------------------------------------------------------
 
-    def _logits_of_members(self, X: Rows) -> tuple[Loss, np.ndarray]:
-        """Return the members' loss, and their logits, (M, n_samples, K)."""
+    def _outputs_of_members(
+        self, X: Rows, link: str | None = None
+    ) -> tuple[Loss, np.ndarray]:
+        """Return the members' loss, and `Predictor.outputs`, (M, n_samples, K)."""
         check_is_fitted(self)
         columns = Columns.of(self)
         X, members = check_X(self, X, columns), self.estimators_
-        logits = [member._predictor_of(X, columns).outputs() for member in members]
-        return loss_with_link(self.out_activation_), np.stack(logits)
+        outputs = [m._predictor_of(X, columns).outputs(link) for m in members]
+        return loss_with_link(self.out_activation_), np.stack(outputs)
 
     def _logits(self, X: Rows) -> tuple[Loss, np.ndarray]:
         """Return the loss, and the logits of the mean, (n_samples, K)."""
-        loss, logits = self._logits_of_members(X)
+        loss, logits = self._outputs_of_members(X)
         with np.errstate(all="ignore"):
             return loss, loss.logits_of_mean(logits, self.member_weights_)
 

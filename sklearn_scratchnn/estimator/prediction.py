@@ -20,8 +20,6 @@ from ..network.losses import loss_with_link
 from ..network.network import network_of_layers
 from ..network.workspace import rows_of_a_block
 
-MANY_ROWS = 64  # from here on the core repays what it takes to hand it a pass
-
 
 class Predictor:
     """The network of fitted layers; each call has buffers of its own.
@@ -68,17 +66,21 @@ class Predictor:
         self.n_samples, self.dtype = X.shape[0], dtype
         sizes = self.network.layer_sizes
         self._block_rows = rows_of_a_block(sizes, dtype, self.n_samples)
-        if isinstance(X, Table):
-            self._rows = TableRows(X, None, None, dtype, self._block_rows, encoding)
-        elif isinstance(X, np.ndarray):
-            self._rows = DenseRows(X, None, None, dtype, self._block_rows, encoding)
-        elif encoding is None:
-            self._rows = SparseRows(X, None, None, dtype, self._block_rows)
-        else:
+        if encoding is not None and not isinstance(X, Table | np.ndarray):
             raise ValueError(
                 "X is sparse, but the network was fitted on a dense X with "
                 "numeric_encoding='piecewise'; give X.toarray()."
             )
+
+    @cached_property
+    def _rows(self):
+        """The rows as the page reads them."""
+        given = self._X, None, None, self.dtype, self._block_rows
+        if isinstance(self._X, Table):
+            return TableRows(*given, self._encoding)
+        if isinstance(self._X, np.ndarray):
+            return DenseRows(*given, self._encoding)
+        return SparseRows(*given)
 
     def _blocks(self, backward=False):
         """Yield slice, network and workspace, after the forward pass, of each block."""
@@ -110,26 +112,20 @@ class Predictor:
                 "network: its outputs leave the range of float64."
             )
 
-    @cached_property
-    def _compiled(self):
-        if self.n_samples < MANY_ROWS:
-            return None
-        rows = row_source(self._X, self._encoding)
-        return compile_pass(self.network, rows, block_rows=self._block_rows)
-
-    def _compiled_outputs(self, link=None):
-        """Return all logits, or probabilities, from the core.
+    def _compiled_outputs(self, linked=False):
+        """Return all logits, or what the loss's link makes of them, from the core.
 
         Returns
         -------
         ndarray of shape (n_samples, K) or None
             None where the core does not compute them, or a logit is not finite.
         """
-        if self._compiled is None:
+        rows = row_source(self._X, self._encoding)
+        compiled = compile_pass(self.network, rows, block_rows=self._block_rows)
+        if compiled is None:
             return None
         out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
-        finite = self._compiled.outputs(out, linked=link == "probabilities")
-        return out if finite else None
+        return out if compiled.outputs(out, linked=linked) else None
 
     @np.errstate(all="ignore")
     def outputs(self, link=None):
@@ -137,10 +133,10 @@ class Predictor:
 
         The link is "probabilities", "log_probabilities" or None.
         """
-        if link != "log_probabilities":
-            out = self._compiled_outputs(link)
-            if out is not None:
-                return out
+        out = self._compiled_outputs(linked=link == "probabilities")
+        if out is not None:
+            logarithms = link == "log_probabilities"
+            return self.loss.log_probabilities(out) if logarithms else out
         out = np.empty((self.n_samples, self.network.layer_sizes[-1]), self.dtype)
         link = link and getattr(self.loss, link)
         for block, _, ws in self._blocks():
