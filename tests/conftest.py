@@ -16,6 +16,12 @@ from sklearn_scratchnn.network.parameters import ParameterVector
 from sklearn_scratchnn.training.objective import Objective
 
 
+@pytest.fixture(autouse=True)
+def seeded():
+    """Seed what random_state=None draws from, so that a test gives one result."""
+    np.random.seed(0)
+
+
 @pytest.fixture(scope="session")
 def moons():
     """The article's data."""

@@ -104,6 +104,8 @@ cdef extern from "core.h" nogil:
     double scratchnn_step(c_pass *, c_optimizer *, double, double, int)
     const char *SCRATCHNN_DIGEST
 
+ctypedef double (*loss_of_rows)(c_pass *, Py_ssize_t, Py_ssize_t) noexcept nogil
+
 DIGEST = SCRATCHNN_DIGEST.decode("ascii")
 
 # Each in the order of its enum in core.h.
@@ -216,7 +218,8 @@ cdef class Pass:
     weights : ndarray of shape (n_rows, 1) or None
         Of mean 1.
     block_rows : int
-        Rows that are computed at once.
+        Rows that are computed at once; of the curvature at most as many as are done
+        between two looks for Ctrl-C.
     batches : bool, default=False
         Whether `batches` will be called.
     keeps_rows : bool, default=False
@@ -291,9 +294,14 @@ cdef class Pass:
         self._set_layers(parameters, gradient, activations)
         self._set_rows(rows)
         self._set_targets(rows, targets, target_table, weights)
-        self.p.block_rows = block_rows
         if not 1 <= block_rows <= max(1, self.p.n_rows):
             raise ValueError(f"block_rows={block_rows} is not in 1 .. {self.p.n_rows}.")
+        work_of_a_row = 6 * self.p.n_parameters + 50 * sum(self.layer_sizes)
+        if curvature:
+            work_of_a_row += self.layer_sizes[-1] * self.p.n_parameters**2
+            most = int(WORK_BETWEEN_SIGNALS / work_of_a_row)
+            block_rows = max(1, min(block_rows, most))
+        self.p.block_rows = block_rows
         self.p.keeps_rows = keeps_rows and not batches
         self.p.reads_in_place = not batches and self._lies_as_inputs(rows)
         used = scratchnn_place(&self.p, NULL, self._backward, curvature)
@@ -304,10 +312,7 @@ cdef class Pass:
         scratchnn_place(
             &self.p, <char *><uintptr_t>start, self._backward, curvature
         )
-        work = 6 * self.p.n_parameters + 50 * sum(self.layer_sizes)
-        if curvature:
-            work += self.layer_sizes[-1] * self.p.n_parameters**2
-        blocks = max(1, round(WORK_BETWEEN_SIGNALS / (work * block_rows)))
+        blocks = max(1, round(WORK_BETWEEN_SIGNALS / (work_of_a_row * block_rows)))
         self._n_rows_between_signals = blocks * block_rows
         self._ready = True
 
@@ -533,35 +538,31 @@ cdef class Pass:
     def penalty(self, double penalty):
         self.p.penalty = penalty
 
-    def value_and_gradient(self):
-        """Return the weighted loss over all rows, and write its gradient."""
-        self._check_ready()
-        if not self._backward or self.p.source.n_targets == 0:
-            raise ValueError("This Pass predicts, and has no gradient.")
+    cdef double _sum(self, loss_of_rows loss) except? -1:
+        """Return the sum of the losses of all rows."""
         cdef double value = 0
         cdef Py_ssize_t start = 0, stop, step = self._n_rows_between_signals
         while start < self.p.n_rows:
             stop = min(start + step, self.p.n_rows)
             with nogil:
-                value += scratchnn_value_and_gradient(&self.p, start, stop)
+                value += loss(&self.p, start, stop)
             start = stop
             PyErr_CheckSignals()
         return value
+
+    def value_and_gradient(self):
+        """Return the weighted loss over all rows, and write its gradient."""
+        self._check_ready()
+        if not self._backward or self.p.source.n_targets == 0:
+            raise ValueError("This Pass predicts, and has no gradient.")
+        return self._sum(scratchnn_value_and_gradient)
 
     def value(self):
         """Return the weighted loss over all rows."""
         self._check_ready()
         if self.p.source.n_targets == 0:
             raise ValueError("This Pass predicts, and has no targets.")
-        cdef double value = 0
-        cdef Py_ssize_t start = 0, stop, step = self._n_rows_between_signals
-        while start < self.p.n_rows:
-            stop = min(start + step, self.p.n_rows)
-            with nogil:
-                value += scratchnn_value(&self.p, start, stop)
-            start = stop
-            PyErr_CheckSignals()
-        return value
+        return self._sum(scratchnn_value)
 
     def outputs(self, out, targets=None, bint linked=False):
         """Write the logits of all rows, and their targets.

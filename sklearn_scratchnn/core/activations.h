@@ -1,9 +1,9 @@
 /* Activations, a line each: f(z), and f'(z) from a = f(z); included once a number type.
 
    A forward kernel adds the bias and writes f over z. A backward kernel turns dC/da into
-   delta = dC/da f'(z) in place, and adds its rows to the layer's sum. To add an activation, write its
-   line, and name it in the two switches below, in core.h and in _core.pyx. */
-
+   delta = dC/da f'(z) in place, and adds its rows to the layer's sum. To add an
+   activation, write its line, and name it in the two switches below, in core.h and in
+   _core.pyx. */
 
 /* Comparisons that a NaN does not pass leave it as it is: no unit hides it. */
 #define POSITIVE(z) ((z) < 0 ? 0 : (z))

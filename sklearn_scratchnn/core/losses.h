@@ -7,7 +7,7 @@
 /* Write the softmax of each column over z. `row` is (2, B) of scratch: the maximum, which
    is subtracted first, then the sum; and sum_k Y_k (z_k - max), where there is a Y. */
 VECTOR_KERNEL static void NAME(softmax)(REAL *restrict z, const REAL *restrict Y,
-                                 REAL *restrict row, ptrdiff_t K, ptrdiff_t B)
+                                        REAL *restrict row, ptrdiff_t K, ptrdiff_t B)
 {
     REAL *restrict sum = row, *restrict dot = row + B;
     for (ptrdiff_t b = 0; b < B; b++)
@@ -34,9 +34,9 @@ VECTOR_KERNEL static void NAME(softmax)(REAL *restrict z, const REAL *restrict Y
             z[k * B + b] /= sum[b]; /* L1  p = softmax(z) */
 }
 
-VECTOR_KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restrict Y,
-                                      const REAL *restrict w, REAL *restrict row,
-                                      ptrdiff_t K, ptrdiff_t B)
+VECTOR_KERNEL static void NAME(softmax_loss)(
+    REAL *restrict z, const REAL *restrict Y, const REAL *restrict w,
+    REAL *restrict row, ptrdiff_t K, ptrdiff_t B)
 {
     NAME(softmax)(z, Y, row, K, B);
     for (ptrdiff_t b = 0; b < B; b++)
@@ -49,9 +49,9 @@ VECTOR_KERNEL static void NAME(softmax_loss)(REAL *restrict z, const REAL *restr
 /* A loss that is a sum over outputs: of z and y a value, and dC/dz. `h` is the loss's
    own setting: Huber's threshold, or the quantile. */
 #define LOSS(name, setup, value, slope)                                             \
-    VECTOR_KERNEL static void NAME(name##_loss)(REAL *restrict z_of, const REAL *restrict Y, \
-                                         const REAL *restrict w, REAL *restrict row, \
-                                         ptrdiff_t K, ptrdiff_t B, REAL h)          \
+    VECTOR_KERNEL static void NAME(name##_loss)(                                    \
+        REAL *restrict z_of, const REAL *restrict Y, const REAL *restrict w,        \
+        REAL *restrict row, ptrdiff_t K, ptrdiff_t B, REAL h)                       \
     {                                                                               \
         (void)h;                                                                    \
         for (ptrdiff_t b = 0; b < B; b++)                                           \

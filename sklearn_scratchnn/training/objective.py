@@ -22,7 +22,6 @@ from .blas import add_scaled, dot
 from .dropout import DropoutMasks
 
 KEPT_BYTES = 2**23  # of all blocks of rows and targets
-WORK_OF_A_BLOCK = 1e8  # multiplications of a curvature, between two looks for Ctrl-C
 
 
 class Objective:
@@ -85,7 +84,7 @@ class Objective:
         self._kept_blocks = None
         self.compiled = self._compile(batches=self._has_batches)
 
-    def _compile(self, block_rows=None, batches=False, curvature=False):
+    def _compile(self, batches=False, curvature=False):
         """Return the compiled passes, or None where the page computes."""
         masks, table = self.draw_mask, self._table
         if masks is not None and type(masks) is not DropoutMasks:
@@ -97,7 +96,7 @@ class Objective:
             targets=self._sample.codes,
             target_table=None if table is None else table.astype(self.dtype),
             weights=self.weights,
-            block_rows=block_rows or self.block_rows,
+            block_rows=self.block_rows,
             batches=batches,
             keeps_rows=self._keeps_rows,
             curvature=curvature,
@@ -140,9 +139,7 @@ class Objective:
     def _compiled_curvature(self):
         if self.compiled is None or not self.compiled.looks_nothing_up:
             return None
-        work = self.network.layer_sizes[-1] * len(self.theta) ** 2
-        block_rows = max(1, min(self.block_rows, int(WORK_OF_A_BLOCK // work)))
-        return self._compile(block_rows=block_rows, curvature=True)
+        return self._compile(curvature=True)
 
     # The full batch ---------------------------------------------------------------
 

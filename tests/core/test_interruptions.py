@@ -4,7 +4,6 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -66,12 +65,10 @@ def test_a_pass_is_interrupted(large, monkeypatch, method, given):
     before = vars(model).copy()
     model.set_params(max_iter=50)
     with interrupted_in(monkeypatch, method) as sent:
-        start = perf_counter()
         with pytest.raises(KeyboardInterrupt):
             model.fit(X, y)
     assert sent[0] is not None, "the page computed"
-    assert perf_counter() - start < 20  # and not after fifty epochs
-    assert model.n_iter_ <= 1
+    assert model.n_iter_ <= 1, "the signal was heard too late"
     assert np.isfinite(model.predict_proba(X[:100])).all()
     assert vars(model).keys() == before.keys()
     model.set_params(max_iter=1).fit(X[:300], y[:300])
@@ -86,7 +83,7 @@ def test_other_threads_run_meanwhile(large):
 
     def tick():
         while not done.wait(0.001):
-            ticks.append(perf_counter())
+            ticks.append(None)
 
     model = ScratchMLPClassifier((200, 200), solver="gd", alpha=1.0, max_iter=5)
     thread = threading.Thread(target=tick)

@@ -13,7 +13,7 @@ from sklearn_scratchnn.network.activations import ACTIVATIONS
 from sklearn_scratchnn.network.gradient_check import GradientCheck, check_gradient
 from sklearn_scratchnn.network.losses import LOSSES, HuberLoss, QuantileLoss
 from sklearn_scratchnn.network.number_losses import SMOOTHED
-from sklearn_scratchnn.training.dropout import DropoutMasks
+from sklearn_scratchnn.training.dropout import LEVELS, DropoutMasks
 
 NETWORKS = [()] + [(name,) * n for name in ACTIVATIONS for n in (1, 2, 3)]
 WEIGHTS = np.array([1.0, 2.0, 0.5, 3.0, 0.0, 1.0, 0.25, 1.0, 4.0, 1.0, 2.0, 0.0])
@@ -95,7 +95,9 @@ def test_masks_are_inverted(rate, dtype):
     """A unit is off, or as much larger as others are off: its mean stays."""
     mask = np.empty((50, 4000), dtype)
     DropoutMasks(rate, np.random.RandomState(0))(mask)
-    assert_allclose(np.unique(mask), [0, 1 / (1 - rate)], rtol=1e-4)
+    off = round(rate * LEVELS) / LEVELS
+    assert_allclose(off, rate, atol=0.5 / LEVELS)
+    assert_allclose(np.unique(mask), [0, 1 / (1 - off)], rtol=1e-6)
     assert_allclose(np.mean(mask == 0), rate, atol=0.01)
     assert_allclose(mask.mean(), 1, atol=0.03)
 
