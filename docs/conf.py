@@ -35,6 +35,7 @@ extensions = [
     "mathml",
     "registries",
     "rooms",
+    "touch",
 ]
 exclude_patterns = ["_build", "_ext", "generated/backreferences"]
 templates_path = ["_templates"]
@@ -78,7 +79,7 @@ html_theme_options = {
     "logo": {"text": "sklearn-scratchnn"},
     "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": {"**": ["page-toc"], "learn/code": []},
+    "secondary_sidebar_items": {"**": ["page-toc"], "learn/code": [], "learn/touch": []},
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
