@@ -306,8 +306,13 @@ class Training {
     return stop - start;
   }
 
+  // Pass after pass; fresh points are asked now and then.
   run(passes) {
-    for (let i = 0; i < passes; i++) this.pass();
+    const often = Math.max(1, Math.ceil(passes / 60));
+    for (let i = 1; i <= passes; i++) {
+      this.pass();
+      if (i % often === 0) this.measure();
+    }
     this.measure();
     return this;
   }
@@ -427,7 +432,7 @@ const SLIDERS = {
   rate: ["Learning rate", RATES],
   units: ["Hidden units", Array.from({length: 50}, (_, i) => i + 1)],
   alpha: ["Penalty α", [0, 0.001, 0.01, 0.1, 0.3, 1, 3, 10]],
-  noise: ["Noise of the moons", [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5]],
+  noise: ["Noise", [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5]],
 };
 const CHOICES = {
   activation: ["Activation", {tanh: "tanh", logistic: "logistic", relu: "ReLU"}],
@@ -480,6 +485,8 @@ const ROWS_SHOWN = 4, COLUMNS_SHOWN = 4;
 const whole = n => n.toLocaleString("en");
 const percent = share => `${(100 * share).toFixed(1)} %`;
 const pretty = text => text.replace(/_(\w)/g, "<sub>$1</sub>").replace(/\^(\w)/g, "<sup>$1</sup>");
+const options = pairs => pairs.map(([value, text]) =>
+  `<option value="${value}">${text}</option>`).join("");
 const minus = text => text.replace("-", "−");
 
 // Three digits of a number, as a matrix shows them.
@@ -565,26 +572,25 @@ class Demo {
         <button type="button" data-do="reset">Reset</button>
         <button type="button" data-do="another">Another start</button>
         ${small ? "" : `<label>Speed <select data-name="speed">${
-          Object.entries(SPEEDS).map(([value, text]) =>
-            `<option value="${value}">${text}</option>`).join("")}</select></label>`}
+          options(Object.entries(SPEEDS))}</select></label>`}
       </div>
+      <div class="touch-controls">${names.map(name => this.control(name)).join("")}</div>
       <dl class="touch-status">
         ${[["pass", "Pass"], ["loss", "Loss"], ["accuracy", "Right, of these points"],
           ["fresh", "Right, of fresh points"]].map(([key, text]) =>
           `<div><dt>${text}</dt><dd data-value="${key}"></dd></div>`).join("")}
       </dl>
       <div class="touch-stage">
-        <figure class="touch-plane"><figcaption id="${id}-plane">The plane: what the network
-          answers at every place</figcaption>
+        <figure class="touch-plane"><figcaption id="${id}-plane">The plane, and the network's
+          answer at every place</figcaption>
           <canvas data-canvas="plane" ${small ? `role="img"` : `role="application" tabindex="0"`}
             aria-labelledby="${id}-plane" aria-describedby="${id}-help"></canvas></figure>
-        <figure class="touch-network"><figcaption>The network: each unit's own answer, and
-          its weights</figcaption><canvas data-canvas="network" role="img"></canvas></figure>
-        <figure class="touch-loss"><figcaption>The loss: all passes, and the last forty
+        <figure class="touch-loss"><figcaption>The loss; below, its last passes enlarged
           </figcaption><canvas data-canvas="loss" role="img"></canvas>
           <p class="touch-verdict"></p></figure>
+        <figure class="touch-network"><figcaption>The network, and what each unit answers
+          </figcaption><canvas data-canvas="network" role="img"></canvas></figure>
       </div>
-      <div class="touch-controls">${names.map(name => this.control(name)).join("")}</div>
       ${small ? "" : this.pointsPanel()}
       <p class="touch-hidden" aria-live="polite" role="status"></p>
       ${small ? "" : this.slowPanel()}`);
@@ -609,8 +615,7 @@ class Demo {
     }
     const [label, choices] = CHOICES[name];
     return `<div><label for="${id}">${label}</label><select id="${id}" data-name="${name}">${
-      Object.entries(choices).map(([value, text]) =>
-        `<option value="${value}">${text}</option>`).join("")}</select></div>`;
+      options(Object.entries(choices))}</select></div>`;
   }
 
   pointsPanel() {
@@ -976,11 +981,10 @@ class Demo {
         input.parentElement.querySelector("output").textContent = text;
       } else if (name in CHOICES) input.value = settings[name];
     }
-    const list = (name, options, value) => {
+    const list = (name, pairs, value) => {
       const select = this.find(`[data-name=${name}]`);
       if (!select) return;
-      select.innerHTML = options.map(([key, text]) =>
-        `<option value="${key}">${text}</option>`).join("");
+      select.innerHTML = options(pairs);
       select.value = value;
     };
     const numbers = Array.from({length: settings.units}, (_, i) => i);
@@ -1049,7 +1053,7 @@ class Demo {
     for (let i = 0; i < columns * rows; i++) {
       const v = value(i);
       image.data.set(v < 0 ? lowRgb : highRgb, 4 * i);
-      image.data[4 * i + 3] = 12 + 118 * Math.min(1, Math.abs(v));
+      image.data[4 * i + 3] = 8 + 92 * Math.min(1, Math.abs(v));
     }
     context.putImageData(image, 0, 0);
     return canvas;
@@ -1194,8 +1198,8 @@ class Demo {
     for (let u = 0; u < units; u++)
       for (let i = 0; i < 2; i++) {
         edge(columns[0], at(i, 2), columns[1], at(u, units), W1[i * units + u], "W1",
-          i ? 0.42 : 0.62);
-        edge(columns[1], at(u, units), columns[2], at(i, 2), W2[2 * u + i], "W2", i ? 0.6 : 0.4);
+          i ? 0.6 : 0.3);
+        edge(columns[1], at(u, units), columns[2], at(i, 2), W2[2 * u + i], "W2", i ? 0.7 : 0.4);
       }
     const dead = this.training.deadUnits();
     const nx = 20, ny = 15, ws = pictures ? this.overGrid(nx, ny) : null;
@@ -1238,107 +1242,111 @@ class Demo {
         .map((name, i) => `${name} ${network.theta[i].toFixed(2)}`).join(", ")));
   }
 
+  // Above, all passes; below, the last three quarters, and the last forty.
   drawLoss() {
     const canvas = this.find("[data-canvas=loss]"), [c, width, height] = paint(canvas);
-    const t = this.training, k = this.colours, {losses, passes} = t;
-    const split = Math.round(width * 0.6), base = height - 20, top = 14, left = 42;
-    // All passes, the loss on a scale of powers: one stroke a column, from least to most.
-    const last = Math.max(passes, 50);
-    let least = Infinity, most = -Infinity;
-    for (let i = 0; i <= passes; i++) {
-      if (losses[i] < least) least = losses[i];
-      if (losses[i] > most) most = losses[i];
+    const {losses, passes} = this.training, middle = Math.round(height * 0.5);
+    this.drawAllLosses(c, 42, width - 8, 8, middle - 20);
+    const split = Math.round(width * 0.58), quarter = Math.floor(passes / 4);
+    this.drawPart(c, quarter, 2, split - 5, middle + 8, height - 20);
+    this.drawPart(c, Math.max(0, passes - 39), split + 5, width - 2, middle + 8, height - 20);
+    canvas.setAttribute("aria-label", `The loss began at ${losses[0].toFixed(4)} and is ` +
+      `${losses[passes].toFixed(4)} after ${passes} passes. ${this.verdict()}`);
+  }
+
+  // One stroke for every column of pixels, from the least loss to the most.
+  columns(first, px, py) {
+    const {losses, passes} = this.training, found = [];
+    for (let i = first; i <= passes; i++) {
+      const x = passes - first > 100 ? Math.floor(px(i)) : px(i), y = py(losses[i]);
+      const column = found.at(-1);
+      if (!column || column[0] !== x) found.push([x, y, y, y, y]);
+      else {
+        column[2] = Math.min(column[2], y);
+        column[3] = Math.max(column[3], y);
+        column[4] = y;
+      }
     }
-    for (const [, value] of t.freshLosses) {
+    return found;
+  }
+
+  drawAllLosses(c, left, right, top, base) {
+    const t = this.training, k = this.colours, {losses, passes} = t, last = Math.max(passes, 50);
+    let least = Infinity, most = 0;
+    for (const value of [...t.freshLosses.map(pair => pair[1]), losses[0], t.loss]) {
       least = Math.min(least, value);
       most = Math.max(most, value);
     }
-    const low = Math.log(Math.max(least, 1e-6) / 1.15), high = Math.log(most * 1.15);
-    const px = i => left + (split - left - 12) * i / last;
-    const py = v => base - (base - top) * (Math.log(Math.max(v, 1e-6)) - low) / (high - low);
+    const low = Math.log(Math.max(least, 1e-6) / 1.2), high = Math.log(most * 1.2);
+    const px = i => left + (right - left) * i / last;
+    const py = v => base - (base - top) *
+      Math.min(1, Math.max(0, (Math.log(Math.max(v, 1e-9)) - low) / (high - low)));
     c.strokeStyle = k.faint;
     c.fillStyle = k.ink;
     c.textAlign = "right";
     c.textBaseline = "middle";
     for (const v of [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100]) {
       if (Math.log(v) < low || Math.log(v) > high) continue;
-      c.lineWidth = 1;
-      c.beginPath();
-      c.moveTo(left, py(v));
-      c.lineTo(split - 12, py(v));
-      c.stroke();
+      this.curve(c, [[left, py(v)], [right, py(v)]], k.faint, [], 1);
       c.fillText(String(v), left - 5, py(v));
     }
+    c.fillText(`pass ${whole(last)}`, right, base + 10);
     c.textAlign = "left";
-    c.fillText("0", left, base + 11);
-    c.textAlign = "right";
-    c.fillText(`pass ${whole(last)}`, split - 12, base + 11);
-    for (const [pass, text] of t.marks) {
-      c.beginPath();
-      c.moveTo(px(pass), top);
-      c.lineTo(px(pass), base);
-      c.strokeStyle = k.accent;
-      c.lineWidth = 1.5;
-      c.stroke();
-      const room = px(pass) + 60 < split;
-      c.textAlign = room ? "left" : "right";
-      c.fillText(text, px(pass) + (room ? 4 : -4), top + 6);
-    }
+    c.fillText("0", left, base + 10);
     this.curve(c, t.freshLosses.map(([i, v]) => [px(i), py(v)]), k.one, [4, 3]);
-    const columns = [];
-    for (let i = 0; i <= passes; i++) {
-      const x = Math.floor(px(i)), y = py(losses[i]), column = columns.at(-1);
-      if (!column || column[0] !== x) columns.push([x, y, y, y, y]);
-      else {
-        column[1] = Math.min(column[1], y);
-        column[2] = Math.max(column[2], y);
-        column[4] = y;
-      }
+    this.curve(c, this.columns(0, px, py)
+      .flatMap(([x, start, up, down, end]) => [[x, start], [x, up], [x, down], [x, end]]), k.zero);
+    for (const [row, text, colour, dash] of [[0, "these points", k.zero, []],
+      [1, "fresh points", k.one, [4, 3]]]) {
+      const y = top + 4 + 15 * row;
+      this.curve(c, [[right - 102, y], [right - 80, y]], colour, dash);
+      c.fillText(text, right - 74, y);
     }
-    this.curve(c, columns.flatMap(([x, up, down, first, end]) =>
-      [[x, first], [x, up], [x, down], [x, end]]), k.zero, []);
-    c.fillStyle = k.ink;
-    c.textAlign = "right";
-    if (!t.marks.length) {
-      c.fillText("these points", split - 40, top - 6);
-      c.fillText("fresh ones", split - 40, top + 10);
-      this.curve(c, [[split - 34, top - 6], [split - 12, top - 6]], k.zero, []);
-      this.curve(c, [[split - 34, top + 10], [split - 12, top + 10]], k.one, [4, 3]);
-    }
-    this.drawLastLosses(c, split + 8, width - 6, top, base);
-    const verdict = this.verdict();
-    canvas.setAttribute("aria-label", `The loss began at ${losses[0].toFixed(4)} and is ` +
-      `${t.loss.toFixed(4)} after ${passes} passes. ${verdict}`);
   }
 
-  // The last forty passes, each a dot, on a scale of their own.
-  drawLastLosses(c, left, right, top, base) {
-    const {losses, passes} = this.training, k = this.colours, first = Math.max(0, passes - 39);
-    const last = losses.slice(first, passes + 1);
-    const least = Math.min(...last), most = Math.max(...last);
+  // A part on a scale of its own; its highest seventh, where it spikes, may leave the box.
+  drawPart(c, first, left, right, top, base) {
+    const t = this.training, k = this.colours, {losses, passes} = t, few = passes - first < 100;
+    const px = i => left + 5 + (right - left - 10) * (i - first) / Math.max(passes - first, 1);
+    const bounds = this.columns(first, px, v => v);
+    const tops = bounds.map(column => column[3]).sort((a, b) => a - b);
+    const least = Math.min(...bounds.map(column => column[2]));
+    const most = tops[few ? tops.length - 1 : Math.floor(0.86 * tops.length)];
     const room = Math.max(most - least, 1e-7);
-    const px = i => left + 4 + (right - left - 8) * i / Math.max(last.length - 1, 1);
-    const py = v => base - 6 - (base - top - 26) * ((v - least) / room);
-    c.strokeStyle = k.faint;
-    c.lineWidth = 1;
-    c.strokeRect(left, top - 4, right - left, base - top + 6);
-    const points = [...last].map((v, i) => [px(i), py(v)]);
-    this.curve(c, points, k.zero, []);
+    const py = v => base - 5 - (base - top - 26) * (v - least) / room;
+    c.save();
+    c.beginPath();
+    c.rect(left, top, right - left, base - top);
+    c.clip();
+    this.curve(c, this.columns(first, px, py)
+      .flatMap(([x, start, up, down, end]) => [[x, start], [x, up], [x, down], [x, end]]), k.zero);
     c.fillStyle = k.zero;
-    for (const [x, y] of points) c.fillRect(x - 1.5, y - 1.5, 3, 3);
+    if (few) for (let i = first; i <= passes; i++)
+      c.fillRect(px(i) - 1.5, py(losses[i]) - 1.5, 3, 3);
+    for (const [pass, text] of few ? [] : t.marks) {
+      if (pass < first) continue;
+      this.curve(c, [[px(pass), top], [px(pass), base]], k.accent);
+      this.label(c, px(pass), base - 14, text);
+    }
+    c.restore();
+    c.strokeStyle = k.faint;
+    c.strokeRect(left, top, right - left, base - top);
     c.fillStyle = k.ink;
     c.textAlign = "left";
     c.textBaseline = "middle";
-    c.fillText(most.toFixed(6), left + 5, top + 5);
-    c.fillText(`${least.toFixed(6)} at least`, left, base + 11);
+    c.fillText(most.toFixed(5), left + 5, top + 9);
+    c.textAlign = "right";
+    c.fillText(`down to ${least.toFixed(5)}`, right, base + 10);
+    c.textAlign = "left";
+    if (right - left > 150) c.fillText(`from ${whole(first)}`, left, base + 10);
   }
 
-  curve(c, points, colour, dash) {
+  curve(c, points, colour, dash = [], thick = 1.8) {
     c.setLineDash(dash);
     c.beginPath();
     points.forEach(([x, y], i) => i ? c.lineTo(x, y) : c.moveTo(x, y));
     c.strokeStyle = colour;
-    c.lineWidth = 1.8;
+    c.lineWidth = thick;
     c.stroke();
     c.setLineDash([]);
   }
@@ -1398,7 +1406,7 @@ class Demo {
     c.rect(0, 0, width, height);
     c.clip();
     this.curve(c, [-1, 1].map(s => [px(s), py(now + slope * s)]), k.one, [5, 4]);
-    this.curve(c, steps.map((s, i) => [px(s), py(losses[i])]), k.zero, []);
+    this.curve(c, steps.map((s, i) => [px(s), py(losses[i])]), k.zero);
     c.restore();
     for (const [v, colour, size] of [[foretold, k.one, 5], [found, k.zero, 6]]) {
       c.beginPath();
