@@ -1326,7 +1326,10 @@ class Demo {
     for (const [pass, text] of few ? [] : t.marks) {
       if (pass < first) continue;
       this.curve(c, [[px(pass), top], [px(pass), base]], k.accent);
-      this.label(c, px(pass), base - 14, text);
+      c.textBaseline = "middle";
+      c.textAlign = px(pass) + 50 < right ? "left" : "right";
+      c.fillStyle = k.ink;
+      c.fillText(text, px(pass) + (px(pass) + 50 < right ? 5 : -5), top + 9);
     }
     c.restore();
     c.strokeStyle = k.faint;

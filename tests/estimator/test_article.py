@@ -5,34 +5,13 @@ Denny Britz, "Implementing a Neural Network from Scratch in Python - An Introduc
 
 import numpy as np
 import pytest
+from article import PRINTED
 from numpy.testing import assert_allclose
 from sklearn.datasets import make_blobs
 from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_scratchnn import ScratchMLPClassifier
 
-PRINTED = {
-    0: 0.432387,
-    1000: 0.068947,
-    2000: 0.068936,
-    3000: 0.071218,
-    4000: 0.071253,
-    5000: 0.071278,
-    6000: 0.071293,
-    7000: 0.071303,
-    8000: 0.071308,
-    9000: 0.071312,
-    10000: 0.071314,
-    11000: 0.071315,
-    12000: 0.071315,
-    13000: 0.071316,
-    14000: 0.071316,
-    15000: 0.071316,
-    16000: 0.071316,
-    17000: 0.071316,
-    18000: 0.071316,
-    19000: 0.071316,
-}
 LEAST_KNOWN = 0.067800
 
 
