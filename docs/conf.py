@@ -14,6 +14,8 @@ sys.path[:0] = [str(DOCS.parent), str(DOCS / "_ext")]
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("SCRATCHNN_PICTURES", tempfile.mkdtemp(prefix="pictures"))
 
+from matplotlib import animation  # noqa: E402
+
 from sklearn_scratchnn import __version__  # noqa: E402
 
 project = "sklearn-scratchnn"
@@ -61,6 +63,7 @@ sphinx_gallery_conf = {
     "min_reported_time": 1e9,
     "write_computation_times": False,
     "abort_on_example_error": True,
+    "matplotlib_animations": True,
     "download_all_examples": False,
 }
 
@@ -79,13 +82,21 @@ html_theme_options = {
     "logo": {"text": "sklearn-scratchnn"},
     "header_links_before_dropdown": 7,
     "navbar_end": ["theme-switcher"],
-    "secondary_sidebar_items": {"**": ["page-toc"], "learn/code": [], "learn/touch": []},
+    "secondary_sidebar_items": {
+        "**": ["page-toc"],
+        "learn/code": [],
+        "learn/touch": [],
+    },
     "show_prev_next": True,
     "footer_start": ["copyright"],
     "footer_end": [],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+
+# The icons of a film's buttons would come from elsewhere; the theme has them.
+animation.JS_INCLUDE = re.sub(r"<link[^>]*>", "", animation.JS_INCLUDE)
+
 html_sidebars = {"index": [], "architecture": [], "benchmarks": [], "changelog": []}
 
 

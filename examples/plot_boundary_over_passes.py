@@ -21,16 +21,19 @@ from sklearn_scratchnn import ScratchMLPClassifier
 X, y = make_moons(200, noise=0.20, random_state=0)
 warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is the point here
 
-models = []
-for n_epochs in [1, 10, 50, 100, 200, 500, 1000, 5000]:
-    model = ScratchMLPClassifier(
+
+def trained(n_epochs):
+    return ScratchMLPClassifier(
         (3,), activation="tanh", init="lecun_normal", solver="gd", max_iter=n_epochs,
         learning_rate="constant", learning_rate_init=1.0, alpha=0.01, tol=0.0,
         standardize=False, early_stopping=False, random_state=0,
-    )
-    models.append(model.fit(X, y))
+    ).fit(X, y)
+
+
+models = [trained(n_epochs) for n_epochs in [1, 10, 50, 100, 200, 500, 1000, 5000]]
+for model in models:
     print(
-        f"{n_epochs:5d} epochs, loss before the last {model.loss_:.4f}, "
+        f"{model.n_iter_:5d} epochs, loss before the last {model.loss_:.4f}, "
         f"accuracy {model.score(X, y):.3f}"
     )
 
@@ -44,14 +47,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.inspection import DecisionBoundaryDisplay
 
-figure, axes = plt.subplots(
-    2, 4, num="boundary_over_passes", figsize=(10, 5), layout="constrained"
-)
-for ax, model in zip(axes.flat, models):
+
+def draw(ax, model, resolution=200):
     boundary = DecisionBoundaryDisplay.from_estimator(
-        model, X, response_method="predict_proba", grid_resolution=200, eps=0.5, ax=ax,
-        plot_method="contourf", levels=np.linspace(0, 1, 21), cmap="PuOr", vmin=-1,
-        vmax=2,
+        model, X, response_method="predict_proba", grid_resolution=resolution, eps=0.5,
+        ax=ax, plot_method="contourf", levels=np.linspace(0, 1, 21), cmap="PuOr",
+        vmin=-1, vmax=2,
     )
     boundary.plot(plot_method="contour", levels=[0.5], colors="black", ax=ax)
     for k, (colour, marker) in enumerate([("#b35806", "o"), ("#542788", "^")]):
@@ -66,6 +67,33 @@ for ax, model in zip(axes.flat, models):
     ax.set(title=f"{model.n_iter_:,} epoch{plural}", xlabel="", ylabel="", xticks=[],
            yticks=[])
 
+
+figure, axes = plt.subplots(
+    2, 4, num="boundary_over_passes", figsize=(10, 5), layout="constrained"
+)
+for ax, model in zip(axes.flat, models):
+    draw(ax, model)
+
+# %%
+# The same as a film: the slider goes to any epoch, and the buttons play it.
+# :doc:`Touch it <../learn/touch>` trains the network while you look.
+
+from matplotlib.animation import FuncAnimation
+
+epochs = np.unique(np.geomspace(1, 5000, 18).astype(int))
+frames = [trained(n_epochs) for n_epochs in epochs]
+film, ax = plt.subplots(
+    num="boundary_film", figsize=(4.4, 3.4), dpi=72, layout="constrained"
+)
+
+
+def show(i):
+    ax.clear()
+    draw(ax, frames[i], resolution=100)
+
+
+animation = FuncAnimation(film, show, frames=len(frames), interval=250, repeat=False)
+
 # %%
 
 # sphinx_gallery_start_ignore
@@ -76,6 +104,10 @@ from pathlib import Path
 for name in plt.get_figlabels():
     path = Path(os.environ.get("SCRATCHNN_PICTURES", "pictures"), f"{name}.png")
     path.parent.mkdir(parents=True, exist_ok=True)
-    plt.figure(name).savefig(path, dpi=120)
+    if name == "boundary_film":
+        path = path.with_suffix(".gif")
+        animation.save(path, writer="pillow")
+    else:
+        plt.figure(name).savefig(path, dpi=120)
     print(f"picture: {path}")
 # sphinx_gallery_end_ignore

@@ -1,4 +1,4 @@
-"""The page that can be touched: its points, its starts, and the losses that Python finds.
+"""The page that can be touched: its points, its starts, and the losses Python finds.
 
 ``.. touch:: full`` or ``.. touch:: small`` is the place of the network that
 ``_static/touch.js`` draws and trains. What stands in the directive is shown where no
@@ -9,6 +9,7 @@ script runs. ``.. touch-stop:: NAME`` is the text of a guided stop; the link
 import json
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from docutils import nodes
@@ -91,7 +92,7 @@ class Stop(Directive):
     """A guided stop: its name, its title, and what to look for."""
 
     required_arguments = 1
-    option_spec = {"title": str}
+    option_spec: ClassVar[dict] = {"title": str}
     has_content = True
 
     def run(self):
@@ -106,7 +107,8 @@ class Stop(Directive):
 
 def load(app, pagename, templatename, context, doctree):
     """Let the pages that have such a place load the scripts, and no others."""
-    if doctree and any("touch" in n["classes"] for n in doctree.findall(nodes.container)):
+    places = doctree.findall(nodes.container) if doctree else ()
+    if any("touch" in place["classes"] for place in places):
         app.add_css_file("touch.css")
         app.add_js_file("touch_data.js", loading_method="defer")
         app.add_js_file("touch.js", loading_method="defer")

@@ -1337,7 +1337,7 @@ class Demo {
     c.fillStyle = k.ink;
     c.textAlign = "left";
     c.textBaseline = "middle";
-    c.fillText(most.toFixed(5), left + 5, top + 9);
+    this.label(c, left + 28, top + 10, most.toFixed(5));
     c.textAlign = "right";
     c.fillText(`down to ${least.toFixed(5)}`, right, base + 10);
     c.textAlign = "left";

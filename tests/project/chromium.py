@@ -1,14 +1,22 @@
 """A headless Chromium that tests steer: real keys, themes, widths, and no scripts.
 
 It speaks the DevTools protocol over a pair of pipes, which needs no further package.
+README's picture is made so, too, of a site that is built:
+
+    python tests/project/chromium.py docs/_build/html/learn/touch.html touch.png
 """
 
+import base64
+import io
 import json
 import os
 import select
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 BROWSERS = "chromium chromium-browser google-chrome chrome"
 executable = next(filter(None, map(shutil.which, BROWSERS.split())), None)
@@ -154,3 +162,38 @@ class Chromium:
         features = [{"name": n, "value": value} for n, value in features.items()]
         self.send("Emulation.setEmulatedMedia", features=features)
         self.send("Emulation.setScriptExecutionDisabled", value=not scripts)
+
+    def picture(self, selectors):
+        """Return a PNG of the rectangle that holds the elements."""
+        self.send("Emulation.setScrollbarsHidden", hidden=True)
+        boxes = self.ask(
+            f"""new Promise(done => (scrollTo(0, 0), setTimeout(done, 300))).then(() =>
+            {json.dumps(selectors)}.map(s => document.querySelector(s))
+            .map(e => e.getBoundingClientRect())
+            .map(b => [b.left, b.top, b.right, b.bottom]))"""
+        )
+        left, top, right, bottom = zip(*boxes)
+        clip = {"x": min(left) - 10, "y": min(top) - 6, "scale": 1}
+        clip["width"] = max(right) + 10 - clip["x"]
+        clip["height"] = max(bottom) + 6 - clip["y"]
+        shot = self.send("Page.captureScreenshot", clip=clip)
+        return base64.b64decode(shot["data"])
+
+
+def main(page, target):
+    """Save the picture of the two-step cycle and its cure, in 64 colours."""
+    from PIL import Image
+
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Chromium(profile)
+        browser.show(width=1150, height=1600, still=True)
+        browser.open(Path(page).resolve().as_uri() + "#stop=cure")
+        browser.show(width=1150, height=1600)
+        png = browser.picture([".touch .touch-bar", ".touch-status", ".touch-stage"])
+        browser.close()
+    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image.quantize(64, dither=Image.Dither.NONE).save(target, optimize=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -70,7 +70,7 @@ class Page(HTMLParser):
         self.anchors |= {attrs.get("id"), attrs.get("name")}
         if tag == "a" and attrs.get("href"):
             self.links.append(attrs["href"])
-        elif tag == "img":
+        elif tag == "img" and attrs.get("src"):  # a film sets its own later
             self.images.append(attrs["src"])
         elif tag == "script" and attrs.get("src"):
             self.loads.append(attrs["src"])

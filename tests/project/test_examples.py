@@ -258,7 +258,7 @@ PICTURES = {
     "comparison": ["comparison"],
     "two_step_cycle": ["two_step_cycle"],
     "exercises": ["exercises"],
-    "boundary_over_passes": ["boundary_over_passes"],
+    "boundary_over_passes": ["boundary_over_passes", "boundary_film"],
     "calibration": ["calibration"],
     "feature_effects": ["feature_effects"],
     "training_curves": ["training_curves", "training_curves_rates"],

@@ -13,8 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.datasets import make_moons
 from sklearn.exceptions import ConvergenceWarning
 from test_snippets import find_snippets
+
+from sklearn_scratchnn import ScratchMLPClassifier
 
 LEARN = Path(__file__).parents[2] / "docs" / "learn"
 if not LEARN.is_dir():
@@ -61,6 +64,21 @@ def test_every_step_ends_with_something_to_change(page):
     assert "*Expect*" in ending
     assert ending.count("\n\n") <= 4, "there is more than the way to the next step"
     assert f"test_{page}" in globals()
+
+
+def test_touch():
+    def swing(rate):
+        network = ScratchMLPClassifier(
+            (3,), activation="tanh", solver="gd", learning_rate_init=rate, alpha=0.01,
+            init="lecun_normal", standardize=False, max_iter=10_000, random_state=0,
+        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            network.fit(*make_moons(200, noise=0.20, random_state=0))
+        return np.ptp(network.loss_curve_[-2:])
+
+    assert swing(1.0) < 1e-6
+    assert min(map(swing, (1.25, 1.5, 2.0))) > 1e-5
 
 
 def test_data():

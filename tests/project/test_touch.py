@@ -65,9 +65,10 @@ def test_script_is_small_and_asks_nobody():
 
 def test_script_has_the_tags_of_the_equations():
     """At the ends of its lines, as ``network.py`` and ``losses.py`` have them."""
-    tags = re.findall(r"// ((?:[FLB]\d(?:, )?)+|update)(?:  .*)?$", SCRIPT, re.MULTILINE)
+    ending = r"// ((?:[FLB]\d(?:, )?)+|update)(?:  .*)?$"
+    tags = re.findall(ending, SCRIPT, re.MULTILINE)
     found = {tag for comment in tags for tag in comment.split(", ")}
-    assert found == {*"F1 F2 L1 L2 L3 B1 B2 B3 B4 update".split()}
+    assert found == {"F1", "F2", "L1", "L2", "L3", "B1", "B2", "B3", "B4", "update"}
 
 
 # What it computes ---------------------------------------------------------------------
@@ -94,7 +95,8 @@ def test_first_losses_are_those_of_python(page, moons, article):
 def test_losses_under_other_settings(page, moons, article, changes, ours):
     run = f"new touch.Training(touchData, {changes}).run(100).losses.slice(0, 100)"
     model = ScratchMLPClassifier(**article | ours | {"max_iter": 100}).fit(*moons)
-    assert_allclose(page.ask(f"Array.from({run})"), model.loss_curve_, rtol=0, atol=1e-9)
+    losses = page.ask(f"Array.from({run})")
+    assert_allclose(losses, model.loss_curve_, rtol=0, atol=1e-9)
 
 
 @in_a_browser
@@ -102,7 +104,8 @@ def test_printed_digits_and_twenty_thousand_passes(page):
     """The article prints the loss after pass i, which is that before the next one."""
     ms, losses = page.ask(
         f"""(() => {{ const t = {ARTICLE}, begun = performance.now(); t.run(20000);
-        return [performance.now() - begun, Array.from(t.losses.slice(0, 20001))]; }})()"""
+        const ms = performance.now() - begun;
+        return [ms, Array.from(t.losses.slice(0, 20001))]; }})()"""
     )
     assert ms < 10_000
     for i, printed in PRINTED.items():
@@ -125,7 +128,8 @@ def by_network_py(X, Y, draws, units, name, alpha=0.01, rate=2.0):
     z1 = page_of_equations.linear(X, W1, b1, np.empty((n, units)))
     a1 = page_of_equations.activation(f, z1.copy(), np.empty((n, units)))
     z2 = page_of_equations.linear(a1, W2, b2, np.empty((n, 2)))
-    loss, delta2, row = LOSSES["softmax_cross_entropy"], np.empty((n, 2)), np.empty((n, 1))
+    loss = LOSSES["softmax_cross_entropy"]
+    delta2, row = np.empty((n, 2)), np.empty((n, 1))
     p = loss.probabilities(z2.copy())
     C = loss.value_and_delta(z2.copy(), Y, 1 / n, delta2, row)
     dW1, db1, dW2, db2 = (np.empty_like(array) for array in (W1, b1, W2, b2))
@@ -138,8 +142,8 @@ def by_network_py(X, Y, draws, units, name, alpha=0.01, rate=2.0):
     dW1 += alpha / n * W1
     dW2 += alpha / n * W2
     C += alpha / (2 * n) * (np.sum(W1**2) + np.sum(W2**2))
-    new = {f"new{k}": v - rate * d for k, v, d in
-           [("W1", W1, dW1), ("b1", b1, db1), ("W2", W2, dW2), ("b2", b2, db2)]}  # fmt: skip
+    new = {"newW1": W1 - rate * dW1, "newb1": b1 - rate * db1}
+    new |= {"newW2": W2 - rate * dW2, "newb2": b2 - rate * db2}
     return C, dict(
         X=X, Y=Y, W1=W1, b1=b1, W2=W2, b2=b2, z1=z1, a1=a1, z2=z2, p=p, delta2=delta2,
         dC_da1=dC_da1, delta1=delta1, dW1=dW1, db1=db1, dW2=dW2, db2=db2, **new,
@@ -172,7 +176,7 @@ def test_slow_motion_is_network_py(page, moons, name):
 
 @in_a_browser
 def test_slow_motion_step_by_step(page):
-    """Each press lights one equation, shows its matrices, and the last ends the pass."""
+    """Each press lights one equation and shows its matrices; the last ends the pass."""
     seen = []
     for _ in range(page.ask("touch.STEPS.length")):
         page.ask("document.querySelector('[data-do=forth]').click()")
@@ -186,10 +190,13 @@ def test_slow_motion_step_by_step(page):
     tags = " ".join(tag for tag, _ in seen)
     assert tags == "F1 F2 F1 L1 L2 L3 B1 B2 B3 B4 B1 B2 update"
     assert seen[0][1] == "X (200, 2) | W1 (2, 3) | b1 (3,) | z1 (200, 3)"
-    first = page.ask("""(demo.goToStep(0), [...document.querySelectorAll(
-        "[data-matrix=z1] tr:first-child td")].map(e => +e.textContent.replace("−", "-")))""")
-    assert_allclose(first, page.ask("Array.from(demo.slow.matrices.z1[0].slice(0, 3))"),
-                    rtol=5e-3)  # fmt: skip
+    first, computed = page.ask(
+        """(demo.goToStep(0), [[...document.querySelectorAll(
+        "[data-matrix=z1] tr:first-child td")].map(e => e.textContent),
+        Array.from(demo.slow.matrices.z1[0].slice(0, 3))])"""
+    )
+    first = [float(text.replace("\N{MINUS SIGN}", "-")) for text in first]
+    assert_allclose(first, computed, rtol=5e-3)
     assert page.ask("demo.training.passes") == 0
     page.ask("document.querySelector('[data-do=finish]').click()")
     assert page.ask("[demo.training.passes, demo.step]") == [1, -1]
@@ -213,7 +220,8 @@ def test_a_nudge_shows_the_derivative(page):
 
 @in_a_browser
 def test_moons_of_other_noise(page):
-    X, y = page.ask("(m => [Array.from(m.X), Array.from(m.y)])(touch.makeMoons(2000, 0, 3))")
+    moons = "(m => [Array.from(m.X), Array.from(m.y)])(touch.makeMoons(2000, 0, 3))"
+    X, y = page.ask(moons)
     X, y = np.reshape(X, (-1, 2)), np.array(y)
     assert_allclose(np.hypot(*X[y == 0].T), 1)
     assert_allclose(np.hypot(*(X[y == 1] - [1, 0.5]).T), 1)
@@ -227,8 +235,8 @@ def test_moons_of_other_noise(page):
 @in_a_browser
 def test_every_stop_has_a_text(page):
     assert page.ask("Object.keys(touch.STOPS)") == STOPS
-    links = page.ask("[...document.querySelectorAll('.touch-stops a')].map(a => a.hash)")
-    assert links == [f"#stop={name}" for name in STOPS]
+    links = "[...document.querySelectorAll('.touch-stops a')].map(a => a.hash)"
+    assert page.ask(links) == [f"#stop={name}" for name in STOPS]
 
 
 PROMISED = {
@@ -288,8 +296,8 @@ def test_what_the_stops_say_is_true(page):
 
     mini = run("{rate: 0.5, batch: 20}", 100)
     assert run("{rate: 0.5}", 600) > mini > run("{rate: 0.5}", 1100)
-    losses = [run(f"{{activation: 'relu', rate: 1, start: {i}}}", 2000) for i in range(8)]
-    assert sum(loss < 0.1 for loss in losses) == 4
+    relu = "{{activation: 'relu', rate: 1, start: {}}}"
+    assert sum(run(relu.format(i), 2000) < 0.1 for i in range(8)) == 4
     assert page.ask("touchData.draws.length") == 8
     right = "t.freshAccuracy"
     assert run("{units: 50}", 5000, right) < run("{rate: 1}", 5000, right)
@@ -304,7 +312,8 @@ def test_what_the_stops_say_is_true(page):
 def test_by_keyboard_alone(page):
     """Tab comes to everything that can be pressed, and the keys do what they should."""
     wanted = page.ask(
-        """[...demo.root.querySelectorAll("button, select, input, canvas[tabindex], a[href]")]
+        """[...demo.root.querySelectorAll(
+        "button, select, input, canvas[tabindex], a[href]")]
         .filter(e => e.checkVisibility()).length"""
     )
     page.ask("""(document.querySelector(".touch-stops a").focus(),
@@ -426,7 +435,8 @@ def test_without_scripts(browser, site, name):  # noqa: F811
         """[[...document.querySelectorAll(".touch-fallback img")].map(
         i => i.checkVisibility() && i.src.includes("boundary_over_passes")),
         document.querySelectorAll(".touch button").length,
-        [...document.querySelectorAll(".touch-stop")].filter(e => e.checkVisibility()).length]"""
+        [...document.querySelectorAll(".touch-stop")]
+        .filter(e => e.checkVisibility()).length]"""
     )
     assert pictures == [True]
     assert buttons == 0
@@ -446,9 +456,10 @@ def test_widths_and_themes(browser, site, name):  # noqa: F811
                 browser.ask("demo.goToStep(10)")
             assert browser.ask("document.documentElement.dataset.theme") == theme
             wide = browser.ask(
-                """[...demo.root.querySelectorAll("*")].filter(e => e.checkVisibility() &&
-                !e.classList.contains("touch-hidden") &&
-                e.getBoundingClientRect().right > innerWidth + 1).map(e => e.className)"""
+                """[...demo.root.querySelectorAll("*")]
+                .filter(e => e.checkVisibility() && !e.matches(".touch-hidden"))
+                .filter(e => e.getBoundingClientRect().right > innerWidth + 1)
+                .map(e => e.className)"""
             )
             assert wide == [], (theme, width)
             assert browser.ask("document.documentElement.scrollWidth") <= width
@@ -457,9 +468,9 @@ def test_widths_and_themes(browser, site, name):  # noqa: F811
             )
             assert (papers[0] > "#8") == (theme == "light"), papers
             blank = browser.ask(
-                """[...demo.root.querySelectorAll("canvas")].filter(c => c.clientWidth &&
-                new Set(c.getContext("2d").getImageData(0, 0, c.width, c.height).data)
-                .size < 20).map(c => c.dataset.canvas)"""
+                """[...demo.root.querySelectorAll("canvas")].filter(c =>
+                c.clientWidth && new Set(
+                c.getContext("2d").getImageData(0, 0, c.width, c.height).data).size < 20).map(c => c.dataset.canvas)"""
             )
             assert blank == []
     assert browser.errors == []
@@ -476,3 +487,38 @@ def test_small_one_on_the_start_page(browser, site):  # noqa: F811
     assert browser.ask("demo.training.passes") > 5
     browser.ask("demo.pause()")
     assert browser.errors == []
+
+
+@in_a_browser
+def test_film_of_the_boundary(browser, site):  # noqa: F811
+    """The gallery's slider goes from the first epoch to the last."""
+    path = site / "auto_examples" / "plot_boundary_over_passes.html"
+    if "anim-slider" not in path.read_text(encoding="utf-8"):
+        pytest.skip("the site is built without its gallery")
+    assert path.stat().st_size < 1_000_000
+    browser.show()
+    browser.open(path.as_uri())
+    first, last, width = browser.ask(
+        """(slider => {
+        const image = document.querySelector(".animation img"), go = value => {
+          slider.value = value;
+          slider.dispatchEvent(new Event("input"));
+          return image.src;
+        };
+        return [go(slider.min), go(slider.max), image.width];
+        })(document.querySelector(".anim-slider"))"""
+    )
+    assert first.startswith("data:image/png")
+    assert last.startswith("data:image/png")
+    assert first != last
+    assert 200 < width < 600
+    assert browser.errors == []
+
+
+@in_a_browser
+def test_a_link_from_elsewhere_opens_its_stop(browser, site):  # noqa: F811
+    browser.show(still=True)
+    browser.open((site / "learn" / "touch.html").as_uri() + "#stop=cure")
+    assert browser.ask("touch.demos[0].training.passes") == 8000
+    top = "document.querySelector('.touch').getBoundingClientRect().top"
+    assert 0 <= browser.ask(top) < 300
