@@ -469,8 +469,9 @@ def test_widths_and_themes(browser, site, name):  # noqa: F811
             assert (papers[0] > "#8") == (theme == "light"), papers
             blank = browser.ask(
                 """[...demo.root.querySelectorAll("canvas")].filter(c =>
-                c.clientWidth && new Set(
-                c.getContext("2d").getImageData(0, 0, c.width, c.height).data).size < 20).map(c => c.dataset.canvas)"""
+                c.clientWidth && new Set(c.getContext("2d")
+                .getImageData(0, 0, c.width, c.height).data).size < 20)
+                .map(c => c.dataset.canvas)"""
             )
             assert blank == []
     assert browser.errors == []
