@@ -1180,7 +1180,7 @@ class Demo {
     const columns = [0.1 * width, 0.5 * width, 0.9 * width];
     const at = (i, n) => height * (i + 0.5) / n;
     const tile = Math.min(46, height / units - 8), pictures = units <= 8;
-    const edge = (x0, y0, x1, y1, weight, name, where) => {
+    const labels = [], edge = (x0, y0, x1, y1, weight, name, where) => {
       const active = part === name || part === "all";
       c.globalAlpha = !part || active ? 0.85 : 0.2;
       c.setLineDash(weight < 0 ? [5, 4] : []);
@@ -1192,8 +1192,7 @@ class Demo {
       c.stroke();
       c.setLineDash([]);
       c.globalAlpha = 1;
-      if (units <= 3)
-        this.label(c, x0 + where * (x1 - x0), y0 + where * (y1 - y0), minus(weight.toFixed(2)));
+      labels.push([x0 + where * (x1 - x0), y0 + where * (y1 - y0), minus(weight.toFixed(2))]);
     };
     for (let u = 0; u < units; u++)
       for (let i = 0; i < 2; i++) {
@@ -1201,6 +1200,7 @@ class Demo {
           i ? 0.6 : 0.3);
         edge(columns[1], at(u, units), columns[2], at(i, 2), W2[2 * u + i], "W2", i ? 0.7 : 0.4);
       }
+    if (units <= 3) for (const label of labels) this.label(c, ...label);
     const dead = this.training.deadUnits();
     const nx = 20, ny = 15, ws = pictures ? this.overGrid(nx, ny) : null;
     for (let u = 0; u < units; u++) {
@@ -1341,7 +1341,7 @@ class Demo {
     c.textAlign = "right";
     c.fillText(`down to ${least.toFixed(5)}`, right, base + 10);
     c.textAlign = "left";
-    if (right - left > 150) c.fillText(`from ${whole(first)}`, left, base + 10);
+    if (right - left > 190) c.fillText(`from ${whole(first)}`, left, base + 10);
   }
 
   curve(c, points, colour, dash = [], thick = 1.8) {
