@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_iris, make_moons
+from sklearn.utils import check_random_state
 from tasks import TASKS
 
 from sklearn_scratchnn.data.prepared import prepare
@@ -19,7 +20,7 @@ from sklearn_scratchnn.training.objective import Objective
 @pytest.fixture(autouse=True)
 def seeded():
     """Seed what random_state=None draws from, so that a test gives one result."""
-    np.random.seed(0)
+    check_random_state(None).seed(0)
 
 
 @pytest.fixture(scope="session")

@@ -64,9 +64,9 @@ def test_a_pass_is_interrupted(large, monkeypatch, method, given):
     model.set_params(max_iter=1).fit(X[:300], y[:300])
     before = vars(model).copy()
     model.set_params(max_iter=50)
-    with interrupted_in(monkeypatch, method) as sent:
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(X, y)
+    sending = interrupted_in(monkeypatch, method)
+    with sending as sent, pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
     assert sent[0] is not None, "the page computed"
     assert model.n_iter_ <= 1, "the signal was heard too late"
     assert np.isfinite(model.predict_proba(X[:100])).all()
