@@ -366,23 +366,23 @@ class Training {
 function slowMotion(training) {
   const {network, X, y, rows, settings, penalty} = training, {units} = network;
   const ws = makeWorkspace(rows, units), gradient = makeParameters(units);
-  const now = {W1: network.W1.slice(), b1: network.b1.slice(),
-    W2: network.W2.slice(), b2: network.b2.slice()};
+  const now = makeParameters(units);
+  now.theta.set(network.theta);
   const C = objectiveAndGradient(network, X, y, rows, penalty, ws, gradient);
   const Y = Float64Array.from({length: 2 * rows}, (_, i) => +(y[i >> 1] === i % 2));
   const after = makeNetwork(units, network.activation);
   after.theta.set(network.theta);
   update(after, gradient, settings.rate);
+  const named = (prefix, {W1, b1, W2, b2}) => ({
+    [`${prefix}W1`]: [W1, 2, units], [`${prefix}b1`]: [b1, 1, units],
+    [`${prefix}W2`]: [W2, units, 2], [`${prefix}b2`]: [b2, 1, 2],
+  });
   return {C, penalty: penaltyOf(network, penalty), rate: settings.rate, matrices: {
     X: [X, rows, 2], Y: [Y, rows, 2],
-    W1: [now.W1, 2, units], b1: [now.b1, 1, units], W2: [now.W2, units, 2], b2: [now.b2, 1, 2],
+    ...named("", now), ...named("d", gradient), ...named("new", after),
     z1: [ws.z1, rows, units], a1: [ws.a1, rows, units], z2: [ws.z2, rows, 2], p: [ws.p, rows, 2],
     delta2: [ws.delta2, rows, 2], dC_da1: [ws.dC_da1, rows, units],
     delta1: [ws.delta1, rows, units],
-    dW1: [gradient.W1, 2, units], db1: [gradient.b1, 1, units],
-    dW2: [gradient.W2, units, 2], db2: [gradient.b2, 1, 2],
-    newW1: [after.W1, 2, units], newb1: [after.b1, 1, units],
-    newW2: [after.W2, units, 2], newb2: [after.b2, 1, 2],
   }};
 }
 
@@ -487,6 +487,8 @@ const percent = share => `${(100 * share).toFixed(1)} %`;
 const pretty = text => text.replace(/_(\w)/g, "<sub>$1</sub>").replace(/\^(\w)/g, "<sup>$1</sup>");
 const options = pairs => pairs.map(([value, text]) =>
   `<option value="${value}">${text}</option>`).join("");
+const pushButton = (action, text, more = "") =>
+  `<button type="button" data-do="${action}"${more}>${text}</button>`;
 const minus = text => text.replace("-", "−");
 
 // Three digits of a number, as a matrix shows them.
@@ -526,7 +528,13 @@ function paint(canvas) {
   const context = canvas.getContext("2d");
   context.scale(scale, scale);
   context.font = "12px system-ui, sans-serif";
+  context.textBaseline = "middle";
   return [context, width, height];
+}
+
+function setCurrent(element, is) {
+  if (is) element.setAttribute("aria-current", "step");
+  else element.removeAttribute("aria-current");
 }
 
 function rgb(colour) {
@@ -567,10 +575,10 @@ class Demo {
       ${small ? "" : `<nav class="touch-stops" aria-label="Guided stops"></nav>
       <div class="touch-look"></div>`}
       <div class="touch-bar">
-        <button type="button" data-do="run" class="touch-run">Run</button>
-        <button type="button" data-do="once">One pass</button>
-        <button type="button" data-do="reset">Reset</button>
-        <button type="button" data-do="another">Another start</button>
+        ${pushButton("run", "Run", ` class="touch-run"`)}
+        ${pushButton("once", "One pass")}
+        ${pushButton("reset", "Reset")}
+        ${pushButton("another", "Another start")}
         ${small ? "" : `<label>Speed <select data-name="speed">${
           options(Object.entries(SPEEDS))}</select></label>`}
       </div>
@@ -622,10 +630,10 @@ class Demo {
     return `<fieldset class="touch-points"><legend>The points</legend>
       <label>New points are of <select data-name="kind"><option value="0">class 0, circles</option>
         <option value="1">class 1, triangles</option></select></label>
-      <button type="button" data-do="next">Next point</button>
-      <button type="button" data-do="add">Add a point</button>
-      <button type="button" data-do="remove">Remove point</button>
-      <button type="button" data-do="restore">The points as they were</button>
+      ${pushButton("next", "Next point")}
+      ${pushButton("add", "Add a point")}
+      ${pushButton("remove", "Remove point")}
+      ${pushButton("restore", "The points as they were")}
       <label>The plane shows <select data-name="view"></select></label>
       <p id="${this.id}-help">Click the plane to add a point; drag a point to move it. With
         the keyboard: choose a point with the buttons, go to the plane, and press the arrow
@@ -636,9 +644,9 @@ class Demo {
   slowPanel() {
     return `<section class="touch-slow" aria-labelledby="${this.id}-slow">
       <p class="touch-heading" id="${this.id}-slow">Slow motion: one pass, line by line</p>
-      <div class="touch-bar"><button type="button" data-do="forth" class="touch-run">Next step</button>
-        <button type="button" data-do="back">Back</button>
-        <button type="button" data-do="finish">Finish the pass</button></div>
+      <div class="touch-bar">${pushButton("forth", "Next step", ` class="touch-run"`)}
+        ${pushButton("back", "Back")}
+        ${pushButton("finish", "Finish the pass")}</div>
       <ol class="touch-steps">${STEPS.map((step, i) => `<li><button type="button"
         data-step="${i}"><b>${step.tag}</b> <span>${pretty(step.equation)}</span></button></li>`)
         .join("")}</ol>
@@ -681,8 +689,7 @@ class Demo {
     for (const stop of this.root.querySelectorAll(".touch-stop"))
       stop.hidden = stop.id !== `stop=${name}`;
     for (const link of this.root.querySelectorAll(".touch-stops a"))
-      if (link.hash === `#stop=${name}`) link.setAttribute("aria-current", "step");
-      else link.removeAttribute("aria-current");
+      setCurrent(link, link.hash === `#stop=${name}`);
   }
 
   // Set the controls as a stop says, and train; at once where motion is not wanted.
@@ -1149,14 +1156,7 @@ class Demo {
       for (const y of [TOP, BOTTOM]) keep(-(b1[u] + wy * y) / wx, y);
       if (ends.length < 2) continue;
       const [[x0, y0], [x1, y1]] = ends;
-      c.setLineDash([6, 5]);
-      c.beginPath();
-      c.moveTo(x0, y0);
-      c.lineTo(x1, y1);
-      c.strokeStyle = k.ink;
-      c.lineWidth = 1.2;
-      c.stroke();
-      c.setLineDash([]);
+      this.curve(c, ends, k.ink, [6, 5], 1.2);
       const s = 0.07 + 0.05 * u;
       this.label(c, x0 + s * (x1 - x0), y0 + s * (y1 - y0), String(u + 1));
     }
@@ -1169,7 +1169,6 @@ class Demo {
     c.fillRect(x - half, y - 8, 2 * half, 16);
     c.fillStyle = this.colours.ink;
     c.textAlign = "center";
-    c.textBaseline = "middle";
     c.fillText(text, x, y);
   }
 
@@ -1183,14 +1182,8 @@ class Demo {
     const labels = [], edge = (x0, y0, x1, y1, weight, name, where) => {
       const active = part === name || part === "all";
       c.globalAlpha = !part || active ? 0.85 : 0.2;
-      c.setLineDash(weight < 0 ? [5, 4] : []);
-      c.beginPath();
-      c.moveTo(x0, y0);
-      c.lineTo(x1, y1);
-      c.strokeStyle = weight < 0 ? k.minus : k.plus;
-      c.lineWidth = Math.min(7, 0.6 + Math.abs(weight)) * (units > 8 ? 0.5 : 1);
-      c.stroke();
-      c.setLineDash([]);
+      const thick = Math.min(7, 0.6 + Math.abs(weight)) * (units > 8 ? 0.5 : 1);
+      this.curve(c, [[x0, y0], [x1, y1]], ...weight < 0 ? [k.minus, [5, 4]] : [k.plus, []], thick);
       c.globalAlpha = 1;
       labels.push([x0 + where * (x1 - x0), y0 + where * (y1 - y0), minus(weight.toFixed(2))]);
     };
@@ -1270,6 +1263,11 @@ class Demo {
     return found;
   }
 
+  strokes(first, px, py) {
+    return this.columns(first, px, py)
+      .flatMap(([x, start, up, down, end]) => [[x, start], [x, up], [x, down], [x, end]]);
+  }
+
   drawAllLosses(c, left, right, top, base) {
     const t = this.training, k = this.colours, {losses, passes} = t, last = Math.max(passes, 50);
     let least = Infinity, most = 0;
@@ -1284,7 +1282,6 @@ class Demo {
     c.strokeStyle = k.faint;
     c.fillStyle = k.ink;
     c.textAlign = "right";
-    c.textBaseline = "middle";
     for (const v of [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100]) {
       if (Math.log(v) < low || Math.log(v) > high) continue;
       this.curve(c, [[left, py(v)], [right, py(v)]], k.faint, [], 1);
@@ -1294,8 +1291,7 @@ class Demo {
     c.textAlign = "left";
     c.fillText("0", left, base + 10);
     this.curve(c, t.freshLosses.map(([i, v]) => [px(i), py(v)]), k.one, [4, 3]);
-    this.curve(c, this.columns(0, px, py)
-      .flatMap(([x, start, up, down, end]) => [[x, start], [x, up], [x, down], [x, end]]), k.zero);
+    this.curve(c, this.strokes(0, px, py), k.zero);
     for (const [row, text, colour, dash] of [[0, "these points", k.zero, []],
       [1, "fresh points", k.one, [4, 3]]]) {
       const y = top + 4 + 15 * row;
@@ -1318,15 +1314,13 @@ class Demo {
     c.beginPath();
     c.rect(left, top, right - left, base - top);
     c.clip();
-    this.curve(c, this.columns(first, px, py)
-      .flatMap(([x, start, up, down, end]) => [[x, start], [x, up], [x, down], [x, end]]), k.zero);
+    this.curve(c, this.strokes(first, px, py), k.zero);
     c.fillStyle = k.zero;
     if (few) for (let i = first; i <= passes; i++)
       c.fillRect(px(i) - 1.5, py(losses[i]) - 1.5, 3, 3);
     for (const [pass, text] of few ? [] : t.marks) {
       if (pass < first) continue;
       this.curve(c, [[px(pass), top], [px(pass), base]], k.accent);
-      c.textBaseline = "middle";
       c.textAlign = px(pass) + 50 < right ? "left" : "right";
       c.fillStyle = k.ink;
       c.fillText(text, px(pass) + (px(pass) + 50 < right ? 5 : -5), top + 9);
@@ -1336,7 +1330,6 @@ class Demo {
     c.strokeRect(left, top, right - left, base - top);
     c.fillStyle = k.ink;
     c.textAlign = "left";
-    c.textBaseline = "middle";
     this.label(c, left + 28, top + 10, most.toFixed(5));
     c.textAlign = "right";
     c.fillText(`down to ${least.toFixed(5)}`, right, base + 10);
@@ -1356,8 +1349,7 @@ class Demo {
 
   drawSlow() {
     for (const button of this.root.querySelectorAll("[data-step]"))
-      if (+button.dataset.step === this.step) button.setAttribute("aria-current", "step");
-      else button.removeAttribute("aria-current");
+      setCurrent(button, +button.dataset.step === this.step);
     const work = this.find(".touch-work");
     if (this.step < 0) {
       work.innerHTML = `<p>Press <b>Next step</b>: the pass halts at every equation, and shows
@@ -1418,7 +1410,6 @@ class Demo {
       c.fill();
     }
     c.fillStyle = k.ink;
-    c.textBaseline = "middle";
     for (const [s, align] of [[-1, "left"], [0, "center"], [1, "right"]]) {
       c.textAlign = align;
       c.fillText(minus(String(s)), px(s), height - 8);
