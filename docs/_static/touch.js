@@ -231,6 +231,7 @@ class Training {
 
   pointsChanged() {
     const rows = this.rows = this.y.length;
+    this.since = this.passes;
     this.ws = makeWorkspace(rows, this.settings.units);
     this.order = Uint32Array.from({length: rows}, (_, i) => i);
     this.batchX = new Float64Array(2 * rows);
@@ -325,7 +326,10 @@ class Training {
     this.settings = {...old, ...changes};
     if (moved) this.restore();
     else if (anew) this.reset();
-    else this.measure();
+    else {
+      if (has("rate") || has("alpha") || has("batch")) this.since = this.passes;
+      this.measure();
+    }
   }
 
   // Hidden units that answer every point with exactly 0, as only a ReLU can.
@@ -340,23 +344,28 @@ class Training {
     return dead;
   }
 
-  // What the last losses do: "starts", "falls", "alternates", "wanders", "rests", "overflows".
+  // What the losses have done since the last change of what they are the losses of.
   verdict() {
-    const l = this.losses, n = this.passes;
-    if (!Number.isFinite(l[n])) return {state: "overflows"};
-    if (n < 30) return {state: "starts"};
+    const {losses, passes: n, since} = this;
+    if (!Number.isFinite(losses[n])) return {state: "overflows"};
+    if (n - since < 30) return {state: !since ? "starts" : n === since ? "changed" : "settles"};
     let turns = 0, least = Infinity, most = 0, drift = 0;
     for (let i = n - 19; i <= n; i++) {
-      const step = l[i] - l[i - 1];
-      if (step * (l[i - 1] - l[i - 2]) < 0) turns++;
+      const step = losses[i] - losses[i - 1];
+      if (step * (losses[i - 1] - losses[i - 2]) < 0) turns++;
       least = Math.min(least, Math.abs(step));
       most = Math.max(most, Math.abs(step));
-      drift = Math.max(drift, Math.abs(l[i] - l[i - 2]));
+      drift = Math.max(drift, Math.abs(losses[i] - losses[i - 2]));
     }
-    const [low, high] = l[n] < l[n - 1] ? [l[n], l[n - 1]] : [l[n - 1], l[n]];
-    if (turns === 20 && least > 1e-6 && drift < least / 4) return {state: "alternates", low, high};
     if (most < 2e-8) return {state: "rests"};
-    return {state: turns > 3 ? "wanders" : "falls"};
+    if (turns < 4) return {state: losses[n] < losses[n - 20] ? "falls" : "rises"};
+    // How far the lowest of twenty losses sank since `back` passes ago: a cycle may yet sink.
+    const lowest = end => Math.min(...losses.subarray(end - 19, end + 1)), low = lowest(n);
+    const back = Math.min(300, n - since - 19), sank = lowest(n - back) - low > most / 20;
+    if (sank && low < lowest(n - Math.min(100, back))) return {state: "swings"};
+    const cycle = !sank && turns === 20 && back === 300 && least > 1e-6 && drift < least / 4;
+    return cycle ? {state: "alternates", low, high: Math.max(losses[n], losses[n - 1])} :
+      {state: "wanders"};
   }
 }
 
@@ -420,7 +429,7 @@ const STOPS = {
   "penalty": {set: {units: 50, rate: 1, alpha: 0.3}, passes: 3000,
     promise: t => t.freshLoss < 0.12},
   "minibatches": {set: {batch: 20, rate: 0.5}, passes: 100,
-    promise: t => t.loss < 0.12 && t.verdict().state === "wanders"},
+    promise: t => t.loss < 0.12 && /wanders|swings/.test(t.verdict().state)},
   "dead-start": {set: {activation: "relu", start: 4, rate: 1}, passes: 2000,
     promise: t => t.loss > 0.25 && t.deadUnits().length > 0},
 };
@@ -501,12 +510,16 @@ function digits(value) {
 function verdictText({state, low, high}) {
   return {
     starts: "Training has hardly begun.",
+    changed: "Changed: press Run.",
+    settles: "Too few passes since the change to tell.",
     falls: "The loss falls.",
+    rises: "The loss rises.",
+    swings: "The loss goes up and down while it falls.",
     wanders: "The loss goes up and down.",
-    rests: "The loss has come to rest.",
+    rests: "The loss hardly moves any more.",
     overflows: "The loss is no number any more: the learning rate is far too large.",
-    alternates: `The loss alternates between ${(low || 0).toFixed(6)} and ` +
-      `${(high || 0).toFixed(6)}: this learning rate never comes to rest. Halve it.`,
+    alternates: `The loss alternates between ${low?.toFixed(6)} and ${high?.toFixed(6)}, and ` +
+      "the lower value sinks no more: this learning rate is too large. Halve it.",
   }[state];
 }
 
@@ -835,7 +848,9 @@ class Demo {
 
   verdict() {
     const dead = this.training.deadUnits().length, {units} = this.training.settings;
-    return verdictText(this.training.verdict()) + (dead ? ` ${dead} of ${units} units ` +
+    const found = this.training.verdict();
+    if (this.playing && found.state === "changed") found.state = "settles";
+    return verdictText(found) + (dead ? ` ${dead} of ${units} units ` +
       `${dead > 1 ? "are" : "is"} dead: 0 for every point, and so is the derivative.` : "");
   }
 

@@ -148,6 +148,18 @@ class Chromium:
         pressed = {"button": "left", "clickCount": 1} if kind != "mouseMoved" else {}
         self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, buttons=1, **pressed)
 
+    def swipe(self, x, y, dx=0, dy=0):
+        """Put a finger down, move it in ten steps and lift it; without a way, tap."""
+        self.touch("touchStart", {"x": x, "y": y})
+        for i in range(1, 11) if dx or dy else ():
+            self.touch("touchMove", {"x": x + dx * i / 10, "y": y + dy * i / 10})
+        self.touch("touchEnd")
+        self.ask("new Promise(done => setTimeout(done, 200))")
+
+    def touch(self, kind, *points):
+        """Put a finger down, move it or lift it."""
+        self.send("Input.dispatchTouchEvent", type=kind, touchPoints=points)
+
     def show(self, width=1200, height=900, theme="light", still=False, scripts=True):
         """Set what a reader's machine would: its window and its wishes."""
         self.send(
