@@ -424,9 +424,9 @@ const STOPS = {
   "two-step-cycle": {passes: 4000, promise: t => t.verdict().state === "alternates"},
   "cure": {before: 4000, set: {rate: 1}, passes: 4000,
     promise: t => t.loss < 0.0681 && t.verdict().state !== "alternates"},
-  "fifty-units": {set: {units: 50}, passes: 5000,
-    promise: t => t.loss < 0.04 && t.freshLoss > 4 * t.loss},
-  "penalty": {set: {units: 50, rate: 1, alpha: 0.3}, passes: 3000,
+  "fifty-units": {set: {units: 50, rate: 1}, passes: 6000,
+    promise: t => t.loss < 0.05 && t.freshLoss > 3 * t.loss},
+  "penalty": {set: {units: 50, rate: 1, alpha: 0.3}, passes: 6000,
     promise: t => t.freshLoss < 0.12},
   "minibatches": {set: {batch: 20, rate: 0.5}, passes: 100,
     promise: t => t.loss < 0.12 && /wanders|swings/.test(t.verdict().state)},
@@ -597,8 +597,8 @@ class Demo {
       </div>
       <div class="touch-controls">${names.map(name => this.control(name)).join("")}</div>
       <dl class="touch-status">
-        ${[["pass", "Pass"], ["loss", "Loss"], ["accuracy", "Right, of these points"],
-          ["fresh", "Right, of fresh points"]].map(([key, text]) =>
+        ${[["pass", "Pass"], ["loss", "Loss"], ["freshLoss", "Loss, of fresh points"],
+          ["accuracy", "Right, of these points"], ["fresh", "Right, of fresh points"]].map(([key, text]) =>
           `<div><dt>${text}</dt><dd data-value="${key}"></dd></div>`).join("")}
       </dl>
       <div class="touch-stage">
@@ -1023,8 +1023,8 @@ class Demo {
     this.colours = Object.fromEntries(
       ["zero", "one", "plus", "minus", "ink", "faint", "paper", "accent"].map(n => [n, colour(n)]));
     const t = this.training;
-    const values = {pass: whole(t.passes), loss: t.loss.toFixed(6), accuracy: percent(t.accuracy),
-      fresh: percent(t.freshAccuracy)};
+    const values = {pass: whole(t.passes), loss: t.loss.toFixed(6), freshLoss: t.freshLoss.toFixed(4),
+      accuracy: percent(t.accuracy), fresh: percent(t.freshAccuracy)};
     for (const [key, text] of Object.entries(values))
       this.find(`[data-value=${key}]`).textContent = text;
     this.find(".touch-verdict").textContent = this.verdict();

@@ -70,7 +70,7 @@ def test_touch():
     def swing(rate):
         network = ScratchMLPClassifier(
             (3,), activation="tanh", solver="gd", learning_rate_init=rate, alpha=0.01,
-            init="lecun_normal", standardize=False, max_iter=10_000, random_state=0,
+            init="lecun_normal", standardize=False, max_iter=20_000, random_state=0,
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)

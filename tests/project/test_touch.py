@@ -298,15 +298,16 @@ def test_every_stop_has_a_text(page):
     assert page.ask(links) == [f"#stop={name}" for name in STOPS]
 
 
+WOBBLES = ("wanders", "swings")
 PROMISED = {
     "start": lambda loss, fresh, state, dead: loss > 0.5,
     "one-unit": lambda loss, fresh, state, dead: loss > 0.29,
     "three-units": lambda loss, fresh, state, dead: loss < 0.0685,
     "two-step-cycle": lambda loss, fresh, state, dead: state == "alternates",
     "cure": lambda loss, fresh, state, dead: loss < 0.0681 and state == "falls",
-    "fifty-units": lambda loss, fresh, state, dead: loss < 0.04 < 0.16 < fresh,
+    "fifty-units": lambda loss, fresh, state, dead: loss < 0.05 < 0.15 < fresh,
     "penalty": lambda loss, fresh, state, dead: fresh < 0.12,
-    "minibatches": lambda loss, fresh, state, dead: loss < 0.12 and state in ("wanders", "swings"),
+    "minibatches": lambda loss, fresh, state, dead: loss < 0.12 and state in WOBBLES,
     "dead-start": lambda loss, fresh, state, dead: loss > 0.25 and dead == 1,
 }
 
@@ -354,14 +355,60 @@ def test_what_the_stops_say_is_true(page):
         )
 
     mini = run("{rate: 0.5, batch: 20}", 100)
-    assert run("{rate: 0.5}", 600) > mini > run("{rate: 0.5}", 1100)
+    assert run("{rate: 0.5}", 760) > mini > run("{rate: 0.5}", 800)
+    after = "(t.set({batch: 0}), t.run(200), t.verdict().state)"
+    assert run("{rate: 0.5, batch: 20}", 100, after) == "falls"
+
     relu = "{{activation: 'relu', rate: 1, start: {}}}"
-    assert sum(run(relu.format(i), 2000) < 0.1 for i in range(8)) == 4
+    dead = "t.deadUnits().length"
+    ends = [run(relu.format(i), 2000, f"[t.loss, {dead}]") for i in range(8)]
     assert page.ask("touchData.draws.length") == 8
-    right = "t.freshAccuracy"
-    assert run("{units: 50}", 5000, right) < run("{rate: 1}", 5000, right)
-    assert run("{units: 50, rate: 1, alpha: 10}", 2000, "t.accuracy") < 0.92
+    assert [i for i, (loss, _) in enumerate(ends) if loss < 0.1] == [1, 2, 3, 7]
+    assert [i for i, (_, units) in enumerate(ends) if units] == [4]
+    assert min(ends[i][0] for i in (0, 5, 6)) > 0.25
+    assert [run(relu.format(4), passes, dead) for passes in (0, 1, 2)] == [0, 0, 1]
+
+    end = "(s => [s.C, t.freshLoss, s.C - s.penalty])(touch.slowMotion(t))"
+    same = "{{units: {}, rate: 1, alpha: {}}}"
+    three, many, priced = (
+        np.array(run(same.format(units, alpha), 6000, end))
+        for units, alpha in ((3, 0.01), (50, 0.01), (50, 0.3))
+    )
+    assert_allclose([three[1], many[1], priced[1]], [0.12, 0.16, 0.10], atol=0.005)
+    assert_allclose([many[0], priced[0]], [0.05, 0.13], atol=0.005)
+    assert abs(priced[1] / many[1] - 2 / 3) < 0.01
+    assert priced[2] > many[2]  # without the penalty, too
+    early = [run(same.format(50, 0.01), i, "t.freshLoss") for i in (50, 450)]
+    assert early[1] < min(early[0], many[1]) - 0.05
+    stiff = "(t.set({alpha: 10}), t.run(1000), t.accuracy)"
+    assert run(same.format(50, 0.3), 6000, stiff) < 0.86
+
     assert abs(run("{units: 1, rate: 0.1}", 2000, "t.accuracy") - 0.85) < 0.011
+
+
+@in_a_browser
+@pytest.mark.parametrize("rate", [0.75, 1, 1.25, 1.5, 2, 3, 5, 10])
+def test_what_is_expected_of_the_change_is_true(page, rate):
+    """After about 20,000 passes, wherever the reader stops."""
+    assert re.search(r"about 20,000 passes", TEXT)
+    states, losses = page.ask(
+        f"""(t => {{ const states = [];
+        while (t.passes < 22000) {{
+          t.pass();
+          t.losses[t.passes] = t.objectiveNow();
+          if (t.passes > 18000 && t.passes % 97 === 0) states.push(t.verdict().state);
+        }}
+        return [states, Array.from(t.losses.slice(18000, 22001))];
+        }})(new touch.Training(touchData, {{rate: {rate}}}))"""
+    )
+    leaps = np.mean(np.divide(losses[1:], losses[:-1]) > 1.1)
+    if rate <= 1:
+        assert set(states) == {"rests"}
+    elif rate <= 2:
+        assert set(states) == {"alternates"}
+    else:
+        assert "alternates" not in states
+        assert 0.005 < leaps < 0.1 if rate < 10 else 0.3 < leaps
 
 
 # Who can use it -----------------------------------------------------------------------
