@@ -584,6 +584,28 @@ def test_widths_and_themes(browser, site, name):  # noqa: F811
 
 
 @in_a_browser
+@pytest.mark.parametrize("name", ["learn/touch", "index"])
+def test_narrow_page_shows_first_what_moves(browser, site, name):  # noqa: F811
+    """The plane and the loss under Run, and in slow motion the matrices."""
+    browser.show(width=390, still=True)
+    browser.open((site / f"{name}.html").as_uri())
+    boxes = """s => demo.root.querySelector(s).getBoundingClientRect()"""
+    browser.ask(f"demo = touch.demos[0], box = {boxes}, 0")
+    order = [".touch-bar", ".touch-plane", ".touch-loss", ".touch-status", ".touch-controls"]
+    places = [browser.ask(f"(b => [b.top, b.bottom])(box('{s}'))") for s in order]
+    for (_, above), (below, _) in zip(places, places[1:]):
+        assert 0 <= below - above < 40
+    assert places[2][1] - places[0][0] < 844 - 60  # all of it on a phone
+    if name != "index":
+        browser.ask("demo.goToStep(6)")
+        bar, work, steps = (
+            browser.ask(f"box('{s}').top")
+            for s in (".touch-slow .touch-bar", ".touch-work", ".touch-steps")
+        )
+        assert bar < work < steps
+
+
+@in_a_browser
 def test_small_one_on_the_start_page(browser, site):  # noqa: F811
     browser.show()
     browser.open((site / "index.html").as_uri())
