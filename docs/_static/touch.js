@@ -4,15 +4,14 @@
    tags: F1 and F2 forward, L1 to L3 the loss, B1 to B4 backward, and the update. Then
    the points, a training, the guided stops, and last what is drawn and touched.
 
-   A matrix is one flat Float64Array, row after row, as NumPy keeps it. Nothing is
-   allocated while it trains. Points, starts and the losses that Python finds come from
-   touch_data.js, which docs/_ext/touch.py writes whenever the site is built. */
+   A matrix is one flat Float64Array, row after row, as NumPy keeps it. Points, starts
+   and Python's losses come from touch_data.js, which docs/_ext/touch.py writes. */
 
 "use strict";
 
 (() => {
 
-// The network -------------------------------------------------------------------------
+// The network ---------------------------
 
 // The slope is taken from the output a, never from z, as in activations.py.
 const ACTIVATIONS = {
@@ -148,7 +147,7 @@ function update(network, gradient, rate) {
   for (let i = 0; i < theta.length; i++) theta[i] -= rate * slope[i];               // update
 }
 
-// The points --------------------------------------------------------------------------
+// The points ----------------------------
 
 // Uniform numbers from a seed (mulberry32); the starts do not come from here.
 function makeRandom(seed) {
@@ -191,7 +190,7 @@ function accuracy(z, y, rows) {
   return right / rows;
 }
 
-// A training --------------------------------------------------------------------------
+// A training ----------------------------
 
 const ARTICLE = {
   rate: 2, units: 3, activation: "tanh", alpha: 0.01, batch: 0, noise: 0.2, start: 0,
@@ -369,7 +368,7 @@ class Training {
   }
 }
 
-// Slow motion -------------------------------------------------------------------------
+// Slow motion ---------------------------
 
 // One pass with all points, its matrices kept as [numbers, rows, columns].
 function slowMotion(training) {
@@ -411,7 +410,7 @@ function nudge(training, index, step) {
     quotient: (at(h) - at(-h)) / (2 * h)};
 }
 
-// The guided stops --------------------------------------------------------------------
+// The guided stops ----------------------
 
 // Each sets the controls, trains for so many passes, and keeps a promise, which
 // tests/project/test_touch.py holds it to. Their texts stand in docs/learn/touch.rst.
@@ -434,7 +433,7 @@ const STOPS = {
     promise: t => t.loss > 0.25 && t.deadUnits().length > 0},
 };
 
-// The page ----------------------------------------------------------------------------
+// The page ------------------------------
 
 const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10];
 const SLIDERS = {
@@ -491,6 +490,7 @@ const NAMES = {
 };
 const ROWS_SHOWN = 4, COLUMNS_SHOWN = 4;
 
+const times = (n, f) => Array.from({length: n}, (_, i) => f(i));
 const whole = n => n.toLocaleString("en");
 const percent = share => `${(100 * share).toFixed(1)} %`;
 const pretty = text => text.replace(/_(\w)/g, "<sub>$1</sub>").replace(/\^(\w)/g, "<sup>$1</sup>");
@@ -525,9 +525,9 @@ function verdictText({state, low, high}) {
 
 // The names of the entries of theta, in its order.
 function parameterNames(units) {
-  const matrix = (name, rows, columns) => Array.from({length: rows * columns},
-    (_, i) => `${name}[${Math.floor(i / columns)}, ${i % columns}]`);
-  const vector = (name, size) => Array.from({length: size}, (_, i) => `${name}[${i}]`);
+  const matrix = (name, rows, columns) => times(rows * columns,
+    i => `${name}[${Math.floor(i / columns)}, ${i % columns}]`);
+  const vector = (name, size) => times(size, i => `${name}[${i}]`);
   return [...matrix("W1", 2, units), ...matrix("W2", units, 2),
     ...vector("b1", units), ...vector("b2", 2)];
 }
@@ -648,9 +648,9 @@ class Demo {
       ${pushButton("remove", "Remove point")}
       ${pushButton("restore", "The points as they were")}
       <label>The plane shows <select data-name="view"></select></label>
-      <p id="${this.id}-help">Click the plane to add a point; drag a point to move it. With
-        the keyboard: choose a point with the buttons, go to the plane, and press the arrow
-        keys; Delete removes it. Points in rings are on the wrong side. Dashed and numbered:
+      <p id="${this.id}-help">Click the plane to add a point; drag a point to move it (with
+        a finger, tap it first). With the keyboard: choose a point with the buttons, go to the
+        plane, and press the arrow keys; Delete removes it. Points in rings are on the wrong side. Dashed and numbered:
         where each hidden unit changes its sign.</p></fieldset>`;
   }
 
@@ -792,12 +792,11 @@ class Demo {
     this.say(`Start ${this.training.settings.start + 1} of ${data.draws.length}. `);
   }
 
+  // The points as they were; the weights stay as they are.
   restore() {
-    this.pause();
-    this.rest();
+    const {data, settings} = this.training, {train} = pointsOf(settings.noise, data);
     this.selected = -1;
-    this.training.restore();
-    this.draw();
+    this.newPoints(train.X, train.y);
     this.say();
   }
 
@@ -838,12 +837,16 @@ class Demo {
     this.nudged = 0;
   }
 
+  tell(text) {
+    this.find("[aria-live]").textContent = text;
+  }
+
   say(first = "") {
     this.said = performance.now();
     const t = this.training;
-    this.find("[aria-live]").textContent = `${first}Pass ${whole(t.passes)}, loss ` +
+    this.tell(`${first}Pass ${whole(t.passes)}, loss ` +
       `${t.loss.toFixed(4)}, ${percent(t.accuracy)} of these points right, ` +
-      `${percent(t.freshAccuracy)} of fresh points. ${this.verdict()}`;
+      `${percent(t.freshAccuracy)} of fresh points. ${this.verdict()}`);
   }
 
   verdict() {
@@ -863,7 +866,7 @@ class Demo {
     this.step = i;
     this.draw();
     const {tag, says} = STEPS[i];
-    this.find("[aria-live]").textContent = `${tag}: ${says}`;
+    this.tell(`${tag}: ${says}`);
   }
 
   // After the update, the next pass.
@@ -904,28 +907,32 @@ class Demo {
 
   listenToPlane() {
     const canvas = this.find("[data-canvas=plane]");
-    let held = -1, moved = false;
+    let found = -1, held = -1, from = [0, 0], moved = false;
+    // A mouse drags any point; a finger only one that a tap has chosen: it has to scroll, too.
     canvas.addEventListener("pointerdown", event => {
-      held = this.nearest(this.place(event));
+      found = this.nearest(this.place(event));
+      held = event.pointerType === "touch" && found !== this.selected ? -1 : found;
+      from = [event.clientX, event.clientY];
       moved = false;
-      this.selected = held;
       if (held >= 0) canvas.setPointerCapture(event.pointerId);
-      this.draw();
     });
     canvas.addEventListener("pointermove", event => {
-      if (held < 0) return;
-      moved = true;
+      moved ||= Math.hypot(event.clientX - from[0], event.clientY - from[1]) > 4;
+      if (held < 0 || !moved) return;
+      this.selected = held;
       this.move(held, ...this.place(event));
     });
     const drop = () => { held = -1; };
     canvas.addEventListener("pointerup", drop);
     canvas.addEventListener("pointercancel", drop);
-    // A finger that holds a point moves it; any other scrolls the page.
     canvas.addEventListener("touchstart", event => {
-      if (this.nearest(this.place(event.touches[0])) >= 0) event.preventDefault();
+      const touched = this.nearest(this.place(event.touches[0]));
+      if (touched >= 0 && touched === this.selected) event.preventDefault();
     }, {passive: false});
     canvas.addEventListener("click", event => {
-      if (!moved && this.selected < 0) this.insert(...this.place(event));
+      if (moved) return;
+      if (found < 0) this.insert(...this.place(event));
+      else this.choose(found);
     });
     canvas.addEventListener("keydown", event => {
       const step = event.shiftKey ? 0.01 : 0.1;
@@ -965,15 +972,18 @@ class Demo {
 
   sayPoint() {
     const {X, y, rows} = this.training, r = this.selected;
-    this.find("[aria-live]").textContent = r < 0 ? `No point chosen; there are ${rows}.` :
-      `Point ${r + 1} of ${rows}, class ${y[r]}, at ${X[2 * r].toFixed(2)}, ` +
-      `${X[2 * r + 1].toFixed(2)}. Loss ${this.training.loss.toFixed(4)}.`;
+    this.tell(`Point ${r + 1} of ${rows}, class ${y[r]}, at ${X[2 * r].toFixed(2)}, ` +
+      `${X[2 * r + 1].toFixed(2)}. Loss ${this.training.loss.toFixed(4)}.`);
+  }
+
+  choose(r) {
+    this.selected = r;
+    this.draw();
+    this.sayPoint();
   }
 
   next() {
-    this.selected = (this.selected + 1) % this.training.rows;
-    this.draw();
-    this.sayPoint();
+    this.choose((this.selected + 1) % this.training.rows);
   }
 
   add() {
@@ -985,7 +995,7 @@ class Demo {
   remove() {
     const {X, y, rows} = this.training, r = this.selected;
     if (r < 0 || rows < 2) return;
-    this.selected = -1;
+    this.selected = Math.min(r, rows - 2);
     this.newPoints([...X].filter((_, i) => i >> 1 !== r), [...y].filter((_, i) => i !== r));
     this.sayPoint();
   }
@@ -1009,10 +1019,9 @@ class Demo {
       select.innerHTML = options(pairs);
       select.value = value;
     };
-    const numbers = Array.from({length: settings.units}, (_, i) => i);
     if (this.view !== "answer" && this.view >= settings.units) this.view = "answer";
     list("view", [["answer", "the network's answer"],
-      ...numbers.map(u => [u, `unit ${u + 1} alone`])], this.view);
+      ...times(settings.units, u => [u, `unit ${u + 1} alone`])], this.view);
     list("chosen", parameterNames(settings.units).map((name, i) => [i, name]), this.chosen);
   }
 
@@ -1034,6 +1043,7 @@ class Demo {
     this.drawNetwork();
     this.drawLoss();
     if (this.small) return;
+    this.find("[data-do=remove]").disabled = this.selected < 0 || t.rows < 2;
     this.drawSlow();
     if (!this.playing) this.drawNudge();
   }
@@ -1393,8 +1403,8 @@ class Demo {
     }
     const [numbers, rows, columns] = this.slow.matrices[name];
     const shape = /b\d/.test(name) ? `(${columns},)` : `(${rows}, ${columns})`;
-    const shown = Array.from({length: Math.min(rows, ROWS_SHOWN)}, (_, r) => "<tr>" +
-      Array.from({length: Math.min(columns, COLUMNS_SHOWN)}, (_, i) =>
+    const shown = times(Math.min(rows, ROWS_SHOWN), r => "<tr>" +
+      times(Math.min(columns, COLUMNS_SHOWN), i =>
         `<td>${digits(numbers[r * columns + i])}</td>`).join("") +
       (columns > COLUMNS_SHOWN ? "<td>…</td>" : "") + "</tr>").join("");
     const more = rows > ROWS_SHOWN ? `<tr><td>⋮</td></tr>` : "";
@@ -1406,7 +1416,7 @@ class Demo {
     const canvas = this.find("[data-canvas=nudge]"), [c, width, height] = paint(canvas);
     const {now, slope, found, foretold, at, quotient} =
       nudge(this.training, this.chosen, this.nudged);
-    const k = this.colours, steps = Array.from({length: 41}, (_, i) => (i - 20) / 20);
+    const k = this.colours, steps = times(41, i => (i - 20) / 20);
     const losses = steps.map(at), least = Math.min(...losses), most = Math.max(...losses);
     const room = Math.max(most - least, 1e-9);
     const px = s => 12 + (width - 24) * (s + 1) / 2;

@@ -5,6 +5,7 @@ Left out where Sphinx or Chromium is missing.
 """
 
 import re
+from itertools import pairwise
 
 import chromium
 import numpy as np
@@ -420,7 +421,7 @@ def test_by_keyboard_alone(page):
     wanted = page.ask(
         """[...demo.root.querySelectorAll(
         "button, select, input, canvas[tabindex], a[href]")]
-        .filter(e => e.checkVisibility()).length"""
+        .filter(e => e.checkVisibility() && !e.disabled).length"""
     )
     page.ask("""(document.querySelector(".touch-stops a").focus(),
         window.walked = new Set([document.activeElement]), 0)""")
@@ -463,24 +464,78 @@ def test_points_by_keyboard(page):
         "document.querySelector('.touch [aria-live]').textContent"
     )
     page.press("Delete")
-    assert page.ask("demo.training.rows") == 200
+    assert page.ask("[demo.training.rows, demo.selected]") == [200, 199]
     page.ask("document.querySelector('[data-do=next]').focus()")
     page.press("Enter", 2)
     assert page.ask("demo.selected") == 1
+    page.ask("demo.advance(10)")
+    loss = page.ask("demo.training.loss")
     page.ask("document.querySelector('[data-do=remove]').click()")
-    assert page.ask("demo.training.rows") == 199
+    assert page.ask("[demo.training.rows, demo.selected]") == [199, 1]
+    assert page.ask("Array.from(demo.training.X.slice(2, 4))") == page.ask(
+        "touchData.X.slice(4, 6)"
+    )
     page.ask("document.querySelector('[data-do=restore]').click()")
     assert page.ask("Array.from(demo.training.X).join() === touchData.X.join()")
+    assert page.ask("[demo.training.passes, demo.training.loss]") == [10, loss]
+
+
+@in_a_browser
+def test_only_a_chosen_point_can_be_removed(page):
+    disabled = "document.querySelector('[data-do=remove]').disabled"
+    assert page.ask(disabled)
+    page.ask("document.querySelector('[data-do=next]').click()")
+    assert not page.ask(disabled)
+
+
+def place_of_plane(page):
+    """Scroll to the plane, and return where it is in the window."""
+    return page.ask(
+        """(c => (c.scrollIntoView({block: "center"}),
+        (b => [b.left, b.top, b.width, b.height])(c.getBoundingClientRect())))(
+        document.querySelector("[data-canvas=plane]"))"""
+    )
+
+
+@in_a_browser
+def test_a_drag_from_the_empty_plane_adds_no_point(page):
+    left, top, width, height = place_of_plane(page)
+    page.mouse("mousePressed", left + 0.1 * width, top + 0.9 * height)
+    page.mouse("mouseMoved", left + 0.2 * width, top + 0.9 * height)
+    page.mouse("mouseReleased", left + 0.2 * width, top + 0.9 * height)
+    assert page.ask("demo.training.rows") == 200
+
+
+@in_a_browser
+def test_points_by_finger(page):
+    """A swipe from any point scrolls; a point that was tapped can be dragged."""
+    page.show(width=390, height=800, still=True)
+    left, top, width, height = place_of_plane(page)
+    first = "Array.from(demo.training.X.slice(0, 2))"
+    before = px, py = page.ask(first)
+    x, y = left + (px + 2) / 5 * width, top + (2.1 - py) / 3.7 * height
+    scrolled = page.ask("scrollY")
+    page.swipe(x, y, 0, -120)
+    state = f"[{first}, demo.training.rows, demo.selected]"
+    assert page.ask(state) == [before, 200, -1]
+    assert page.ask("scrollY") > scrolled
+
+    place_of_plane(page)
+    page.swipe(x, y)
+    assert page.ask(state) == [before, 200, 0]
+    scrolled = page.ask("scrollY")
+    page.swipe(x, y, 0.1 * width, 0.2 * height)
+    assert_allclose(page.ask(first), [px + 0.5, py - 0.74], atol=0.03)
+    assert page.ask("scrollY") == scrolled
+
+    page.swipe(left + 0.1 * width, top + 0.9 * height)
+    assert page.ask("demo.training.rows") == 201
 
 
 @in_a_browser
 def test_points_by_mouse(page):
     """A click adds one, a drag moves it, and the losses are those of the new points."""
-    left, top, width, height = page.ask(
-        """(c => (c.scrollIntoView({block: "center"}),
-        (b => [b.left, b.top, b.width, b.height])(c.getBoundingClientRect())))(
-        document.querySelector("[data-canvas=plane]"))"""
-    )
+    left, top, width, height = place_of_plane(page)
     x, y = left + 0.1 * width, top + 0.9 * height
     page.mouse("mousePressed", x, y)
     page.mouse("mouseReleased", x, y)
@@ -589,18 +644,17 @@ def test_narrow_page_shows_first_what_moves(browser, site, name):  # noqa: F811
     """The plane and the loss under Run, and in slow motion the matrices."""
     browser.show(width=390, still=True)
     browser.open((site / f"{name}.html").as_uri())
-    boxes = """s => demo.root.querySelector(s).getBoundingClientRect()"""
+    boxes = "s => demo.root.querySelector('.touch-' + s).getBoundingClientRect()"
     browser.ask(f"demo = touch.demos[0], box = {boxes}, 0")
-    order = [".touch-bar", ".touch-plane", ".touch-loss", ".touch-status", ".touch-controls"]
+    order = ("bar", "plane", "loss", "status", "controls")
     places = [browser.ask(f"(b => [b.top, b.bottom])(box('{s}'))") for s in order]
-    for (_, above), (below, _) in zip(places, places[1:]):
+    for (_, above), (below, _) in pairwise(places):
         assert 0 <= below - above < 40
     assert places[2][1] - places[0][0] < 844 - 60  # all of it on a phone
     if name != "index":
         browser.ask("demo.goToStep(6)")
         bar, work, steps = (
-            browser.ask(f"box('{s}').top")
-            for s in (".touch-slow .touch-bar", ".touch-work", ".touch-steps")
+            browser.ask(f"box('{s}').top") for s in ("slow .touch-bar", "work", "steps")
         )
         assert bar < work < steps
 
