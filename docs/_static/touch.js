@@ -32,6 +32,12 @@ function makeNetwork(units, activation) {
   return {units, activation, ...makeParameters(units)};
 }
 
+function copyOf({units, activation, theta}) {
+  const copy = makeNetwork(units, activation);
+  copy.theta.set(theta);
+  return copy;
+}
+
 // lecun_normal: independent normals over sqrt(fan_in), W1 first; biases are zero.
 function drawWeights(network, draws) {
   const {units, W1, W2, b1, b2} = network;
@@ -320,8 +326,10 @@ class Training {
   set(changes) {
     const old = this.settings, has = name => name in changes && changes[name] !== old[name];
     const anew = has("units") || has("activation") || has("start"), moved = has("noise");
-    if (has("rate") && this.passes && !anew && !moved)
+    if (has("rate") && this.passes && !anew && !moved) {
+      if (this.marks.at(-1)?.[0] === this.passes) this.marks.pop();
       this.marks.push([this.passes, `rate ${changes.rate}`]);
+    }
     this.settings = {...old, ...changes};
     if (moved) this.restore();
     else if (anew) this.reset();
@@ -374,12 +382,10 @@ class Training {
 function slowMotion(training) {
   const {network, X, y, rows, settings, penalty} = training, {units} = network;
   const ws = makeWorkspace(rows, units), gradient = makeParameters(units);
-  const now = makeParameters(units);
-  now.theta.set(network.theta);
+  const now = copyOf(network);
   const C = objectiveAndGradient(network, X, y, rows, penalty, ws, gradient);
   const Y = Float64Array.from({length: 2 * rows}, (_, i) => +(y[i >> 1] === i % 2));
-  const after = makeNetwork(units, network.activation);
-  after.theta.set(network.theta);
+  const after = copyOf(network);
   update(after, gradient, settings.rate);
   const named = (prefix, {W1, b1, W2, b2}) => ({
     [`${prefix}W1`]: [W1, 2, units], [`${prefix}b1`]: [b1, 1, units],
@@ -398,8 +404,7 @@ function slowMotion(training) {
 function nudge(training, index, step) {
   const {network, X, y, rows, penalty} = training;
   const ws = makeWorkspace(rows, network.units), gradient = makeParameters(network.units);
-  const copy = makeNetwork(network.units, network.activation);
-  copy.theta.set(network.theta);
+  const copy = copyOf(network);
   const now = objectiveAndGradient(copy, X, y, rows, penalty, ws, gradient);
   const at = h => {
     copy.theta[index] = network.theta[index] + h;
@@ -482,18 +487,15 @@ const STEPS = [
     show: "W1 dW1 → newW1; b1 db1 → newb1; W2 dW2 → newW2; b2 db2 → newb2",
     says: "Every weight takes a step against its derivative. The rate η is its length."},
 ];
-const NAMES = {
-  X: "X", Y: "Y", W1: "W_1", b1: "b_1", W2: "W_2", b2: "b_2", z1: "z_1", a1: "a_1", z2: "z_2",
-  p: "p", delta2: "δ_2", dC_da1: "dC/da_1", delta1: "δ_1", dW1: "dW_1", db1: "db_1",
-  dW2: "dW_2", db2: "db_2", newW1: "W_1 new", newb1: "b_1 new", newW2: "W_2 new",
-  newb2: "b_2 new",
-};
 const ROWS_SHOWN = 4, COLUMNS_SHOWN = 4;
 
 const times = (n, f) => Array.from({length: n}, (_, i) => f(i));
 const whole = n => n.toLocaleString("en");
 const percent = share => `${(100 * share).toFixed(1)} %`;
 const pretty = text => text.replace(/_(\w)/g, "<sub>$1</sub>").replace(/\^(\w)/g, "<sup>$1</sup>");
+// As the equations write it: "dC_da1" is dC/da_1, "newW1" is W_1 new.
+const nameOf = key => key.replace(/^new(.*)/, "$1 new").replace("step", "−η d")
+  .replace("delta", "δ").replace("C_", "C/").replace(/(\d)/, "_$1");
 const options = pairs => pairs.map(([value, text]) =>
   `<option value="${value}">${text}</option>`).join("");
 const pushButton = (action, text, more = "") =>
@@ -550,6 +552,12 @@ function setCurrent(element, is) {
   else element.removeAttribute("aria-current");
 }
 
+// The path of a circle.
+function disc(c, x, y, radius) {
+  c.beginPath();
+  c.arc(x, y, radius, 0, 7);
+}
+
 function rgb(colour) {
   return [1, 3, 5].map(i => parseInt(colour.slice(i, i + 2), 16));
 }
@@ -598,7 +606,8 @@ class Demo {
       <div class="touch-controls">${names.map(name => this.control(name)).join("")}</div>
       <dl class="touch-status">
         ${[["pass", "Pass"], ["loss", "Loss"], ["freshLoss", "Loss, of fresh points"],
-          ["accuracy", "Right, of these points"], ["fresh", "Right, of fresh points"]].map(([key, text]) =>
+          ["accuracy", "Right, of these points"], ["fresh", "Right, of fresh points"]]
+          .map(([key, text]) =>
           `<div><dt>${text}</dt><dd data-value="${key}"></dd></div>`).join("")}
       </dl>
       <div class="touch-stage">
@@ -626,14 +635,15 @@ class Demo {
     }
   }
 
-  control(name) {
+  slider(name, label, min, max) {
     const id = `${this.id}-${name}`;
-    if (name in SLIDERS) {
-      const [label, values] = SLIDERS[name];
-      return `<div><label for="${id}">${label} <output for="${id}"></output></label>
-        <input type="range" id="${id}" data-name="${name}" min="0" max="${values.length - 1}"
-          step="1"></div>`;
-    }
+    return `<div><label for="${id}">${label} <output for="${id}"></output></label>
+      <input type="range" id="${id}" data-name="${name}" min="${min}" max="${max}"></div>`;
+  }
+
+  control(name) {
+    if (name in SLIDERS) return this.slider(name, SLIDERS[name][0], 0, SLIDERS[name][1].length - 1);
+    const id = `${this.id}-${name}`;
     const [label, choices] = CHOICES[name];
     return `<div><label for="${id}">${label}</label><select id="${id}" data-name="${name}">${
       options(Object.entries(choices))}</select></div>`;
@@ -650,8 +660,8 @@ class Demo {
       <label>The plane shows <select data-name="view"></select></label>
       <p id="${this.id}-help">Click the plane to add a point; drag a point to move it (with
         a finger, tap it first). With the keyboard: choose a point with the buttons, go to the
-        plane, and press the arrow keys; Delete removes it. Points in rings are on the wrong side. Dashed and numbered:
-        where each hidden unit changes its sign.</p></fieldset>`;
+        plane, and press the arrow keys; Delete removes it. Points in rings are on the wrong
+        side. Dashed and numbered: where each hidden unit changes its sign.</p></fieldset>`;
   }
 
   slowPanel() {
@@ -664,13 +674,11 @@ class Demo {
         data-step="${i}"><b>${step.tag}</b> <span>${pretty(step.equation)}</span></button></li>`)
         .join("")}</ol>
       <div class="touch-work"></div></section>
-      <section class="touch-nudge" aria-labelledby="${this.id}-nudge">
-      <p class="touch-heading" id="${this.id}-nudge">Check a derivative: nudge one weight</p>
+      <section class="touch-nudge" aria-labelledby="${this.id}-check">
+      <p class="touch-heading" id="${this.id}-check">Check a derivative: nudge one weight</p>
       <div class="touch-controls"><div><label for="${this.id}-w">Weight</label>
         <select id="${this.id}-w" data-name="chosen"></select></div>
-        <div><label for="${this.id}-n">Nudge <output for="${this.id}-n"></output></label>
-        <input type="range" id="${this.id}-n" data-name="nudge" min="-100" max="100" step="1"
-          value="0"></div></div>
+        ${this.slider("nudge", "Nudge", -100, 100)}</div>
       <div class="touch-found"><canvas data-canvas="nudge" role="img"></canvas>
         <dl class="touch-status"></dl></div></section>`;
   }
@@ -721,8 +729,7 @@ class Demo {
     if (!this.small) this.showStop(name);
     if (atOnce) this.training.run(passes);
     else if (passes) this.play(passes, passes / 4);
-    this.draw();
-    this.say();
+    this.report();
   }
 
   // What is pressed.
@@ -760,15 +767,13 @@ class Demo {
     if (this.playing) this.pause();
     else if (this.still.matches) this.advance(STILL_PASSES);
     else this.play(Infinity, 0);
-    this.draw();
-    this.say();
+    this.report();
   }
 
   once() {
     this.pause();
     this.advance(1);
-    this.draw();
-    this.say();
+    this.report();
   }
 
   advance(passes) {
@@ -780,8 +785,7 @@ class Demo {
     this.pause();
     this.rest();
     this.training.reset();
-    this.draw();
-    this.say();
+    this.report();
   }
 
   another() {
@@ -837,6 +841,11 @@ class Demo {
     this.nudged = 0;
   }
 
+  report() {
+    this.draw();
+    this.say();
+  }
+
   tell(text) {
     this.find("[aria-live]").textContent = text;
   }
@@ -890,7 +899,7 @@ class Demo {
   // The points.
 
   place(event) {
-    const box = this.find("[data-canvas=plane]").getBoundingClientRect();
+    const box = this.canvas("plane").getBoundingClientRect();
     return [LEFT + (RIGHT - LEFT) * (event.clientX - box.left) / box.width,
       TOP - (TOP - BOTTOM) * (event.clientY - box.top) / box.height, (RIGHT - LEFT) / box.width];
   }
@@ -906,7 +915,7 @@ class Demo {
   }
 
   listenToPlane() {
-    const canvas = this.find("[data-canvas=plane]");
+    const canvas = this.canvas("plane");
     let found = -1, held = -1, from = [0, 0], moved = false;
     // A mouse drags any point; a finger only one that a tap has chosen: it has to scroll, too.
     canvas.addEventListener("pointerdown", event => {
@@ -988,7 +997,7 @@ class Demo {
 
   add() {
     this.insert(0.5, 0.25);
-    this.find("[data-canvas=plane]").focus();
+    this.canvas("plane").focus();
   }
 
   // One point stays: of none there is no mean.
@@ -1001,6 +1010,10 @@ class Demo {
   }
 
   // What is drawn.
+
+  canvas(name) {
+    return this.find(`[data-canvas=${name}]`);
+  }
 
   showControls() {
     const {settings} = this.training;
@@ -1032,8 +1045,9 @@ class Demo {
     this.colours = Object.fromEntries(
       ["zero", "one", "plus", "minus", "ink", "faint", "paper", "accent"].map(n => [n, colour(n)]));
     const t = this.training;
-    const values = {pass: whole(t.passes), loss: t.loss.toFixed(6), freshLoss: t.freshLoss.toFixed(4),
-      accuracy: percent(t.accuracy), fresh: percent(t.freshAccuracy)};
+    const values = {pass: whole(t.passes), loss: t.loss.toFixed(6),
+      freshLoss: t.freshLoss.toFixed(4), accuracy: percent(t.accuracy),
+      fresh: percent(t.freshAccuracy)};
     for (const [key, text] of Object.entries(values))
       this.find(`[data-value=${key}]`).textContent = text;
     this.find(".touch-verdict").textContent = this.verdict();
@@ -1051,9 +1065,7 @@ class Demo {
   // The network with its nudge.
   shown() {
     if (!this.nudged) return this.training.network;
-    const {units, activation, theta} = this.training.network;
-    const copy = makeNetwork(units, activation);
-    copy.theta.set(theta);
+    const copy = copyOf(this.training.network);
     copy.theta[this.chosen] += this.nudged;
     return copy;
   }
@@ -1104,7 +1116,7 @@ class Demo {
   }
 
   drawPlane() {
-    const [c, width, height] = paint(this.find("[data-canvas=plane]"));
+    const [c, width, height] = paint(this.canvas("plane"));
     const {X, y, rows, settings, ws: own} = this.training, {units} = settings, k = this.colours;
     const [nx, ny] = units > 10 ? [60, 44] : [100, 74];
     const ws = this.overGrid(nx, ny), sx = x => (x - LEFT) / (RIGHT - LEFT) * width;
@@ -1135,8 +1147,7 @@ class Demo {
       c.fill();
       c.stroke();
       if (!wrong && r !== this.selected) continue;
-      c.beginPath();
-      c.arc(px, py, r === this.selected ? 10 : 7, 0, 7);
+      disc(c, px, py, r === this.selected ? 10 : 7);
       c.strokeStyle = r === this.selected ? k.accent : k.ink;
       c.lineWidth = r === this.selected ? 3 : 1.2;
       c.stroke();
@@ -1192,13 +1203,17 @@ class Demo {
     const half = c.measureText(text).width / 2 + 3;
     c.fillStyle = this.colours.paper;
     c.fillRect(x - half, y - 8, 2 * half, 16);
+    this.write(c, text, x, y, "center");
+  }
+
+  write(c, text, x, y, align = "left") {
     c.fillStyle = this.colours.ink;
-    c.textAlign = "center";
+    c.textAlign = align;
     c.fillText(text, x, y);
   }
 
   drawNetwork() {
-    const canvas = this.find("[data-canvas=network]"), [c, width, height] = paint(canvas);
+    const canvas = this.canvas("network"), [c, width, height] = paint(canvas);
     const network = this.shown(), {units, W1, W2} = network, k = this.colours;
     const part = this.step < 0 ? "" : STEPS[this.step].part;
     const columns = [0.1 * width, 0.5 * width, 0.9 * width];
@@ -1234,8 +1249,7 @@ class Demo {
         c.strokeRect(...box);
         if (tile > 24) this.label(c, x, y, dead.includes(u) ? "dead" : String(u + 1));
       } else {
-        c.beginPath();
-        c.arc(x, y, Math.max(1.8, Math.min(8, height / units / 2 - 0.6)), 0, 7);
+        disc(c, x, y, Math.max(1.8, Math.min(8, height / units / 2 - 0.6)));
         if (dead.includes(u)) c.fillStyle = k.ink;
         c.fill();
         c.stroke();
@@ -1244,8 +1258,7 @@ class Demo {
     for (let i = 0; i < 2; i++)
       for (const [x, text, fill] of [[columns[0], `x${i}`, k.paper],
         [columns[2], `class ${i}`, i ? k.one : k.zero]]) {
-        c.beginPath();
-        c.arc(x, at(i, 2), 13, 0, 7);
+        disc(c, x, at(i, 2), 13);
         c.fillStyle = fill;
         c.fill();
         c.strokeStyle = part === "out" && x > width / 2 ? k.accent : k.ink;
@@ -1262,7 +1275,7 @@ class Demo {
 
   // Above, all passes; below, the last three quarters, and the last forty.
   drawLoss() {
-    const canvas = this.find("[data-canvas=loss]"), [c, width, height] = paint(canvas);
+    const canvas = this.canvas("loss"), [c, width, height] = paint(canvas);
     const {losses, passes} = this.training, middle = Math.round(height * 0.5);
     this.drawAllLosses(c, 42, width - 8, 8, middle - 20);
     const split = Math.round(width * 0.58), quarter = Math.floor(passes / 4);
@@ -1304,24 +1317,22 @@ class Demo {
     const px = i => left + (right - left) * i / last;
     const py = v => base - (base - top) *
       Math.min(1, Math.max(0, (Math.log(Math.max(v, 1e-9)) - low) / (high - low)));
-    c.strokeStyle = k.faint;
-    c.fillStyle = k.ink;
-    c.textAlign = "right";
     for (const v of [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100]) {
       if (Math.log(v) < low || Math.log(v) > high) continue;
       this.curve(c, [[left, py(v)], [right, py(v)]], k.faint, [], 1);
-      c.fillText(String(v), left - 5, py(v));
+      this.write(c, String(v), left - 5, py(v), "right");
     }
-    c.fillText(`pass ${whole(last)}`, right, base + 10);
-    c.textAlign = "left";
-    c.fillText("0", left, base + 10);
+    this.write(c, `pass ${whole(last)}`, right, base + 10, "right");
+    this.write(c, "0", left, base + 10);
     this.curve(c, t.freshLosses.map(([i, v]) => [px(i), py(v)]), k.one, [4, 3]);
     this.curve(c, this.strokes(0, px, py), k.zero);
+    c.fillStyle = k.paper;
+    c.fillRect(right - 106, top - 4, 106, 32);
     for (const [row, text, colour, dash] of [[0, "these points", k.zero, []],
       [1, "fresh points", k.one, [4, 3]]]) {
       const y = top + 4 + 15 * row;
       this.curve(c, [[right - 102, y], [right - 80, y]], colour, dash);
-      c.fillText(text, right - 74, y);
+      this.write(c, text, right - 74, y);
     }
   }
 
@@ -1343,23 +1354,23 @@ class Demo {
     c.fillStyle = k.zero;
     if (few) for (let i = first; i <= passes; i++)
       c.fillRect(px(i) - 1.5, py(losses[i]) - 1.5, 3, 3);
+    // A text that would lie over the corner's number, or over the last text, is left out.
+    let end = left + 60;
     for (const [pass, text] of few ? [] : t.marks) {
       if (pass < first) continue;
-      this.curve(c, [[px(pass), top], [px(pass), base]], k.accent);
-      c.textAlign = px(pass) + 50 < right ? "left" : "right";
-      c.fillStyle = k.ink;
-      c.fillText(text, px(pass) + (px(pass) + 50 < right ? 5 : -5), top + 9);
+      const x = px(pass), long = c.measureText(text).width;
+      const start = x + long + 10 < right ? x + 5 : x - 5 - long;
+      this.curve(c, [[x, top], [x, base]], k.accent);
+      if (start < end) continue;
+      end = start + long + 5;
+      this.write(c, text, start, top + 9);
     }
     c.restore();
     c.strokeStyle = k.faint;
     c.strokeRect(left, top, right - left, base - top);
-    c.fillStyle = k.ink;
-    c.textAlign = "left";
     this.label(c, left + 28, top + 10, most.toFixed(5));
-    c.textAlign = "right";
-    c.fillText(`down to ${least.toFixed(5)}`, right, base + 10);
-    c.textAlign = "left";
-    if (right - left > 190) c.fillText(`from ${whole(first)}`, left, base + 10);
+    this.write(c, `down to ${least.toFixed(5)}`, right, base + 10, "right");
+    if (right - left > 190) this.write(c, `from ${whole(first)}`, left, base + 10);
   }
 
   curve(c, points, colour, dash = [], thick = 1.8) {
@@ -1408,12 +1419,12 @@ class Demo {
         `<td>${digits(numbers[r * columns + i])}</td>`).join("") +
       (columns > COLUMNS_SHOWN ? "<td>…</td>" : "") + "</tr>").join("");
     const more = rows > ROWS_SHOWN ? `<tr><td>⋮</td></tr>` : "";
-    return `<figure class="touch-matrix" data-matrix="${name}"><figcaption>${pretty(NAMES[name])}
+    return `<figure class="touch-matrix" data-matrix="${name}"><figcaption>${pretty(nameOf(name))}
       <small>${shape}</small></figcaption><table>${shown}${more}</table></figure>`;
   }
 
   drawNudge() {
-    const canvas = this.find("[data-canvas=nudge]"), [c, width, height] = paint(canvas);
+    const canvas = this.canvas("nudge"), [c, width, height] = paint(canvas);
     const {now, slope, found, foretold, at, quotient} =
       nudge(this.training, this.chosen, this.nudged);
     const k = this.colours, steps = times(41, i => (i - 20) / 20);
@@ -1429,16 +1440,12 @@ class Demo {
     this.curve(c, steps.map((s, i) => [px(s), py(losses[i])]), k.zero);
     c.restore();
     for (const [v, colour, size] of [[foretold, k.one, 5], [found, k.zero, 6]]) {
-      c.beginPath();
-      c.arc(px(this.nudged), py(v), size, 0, 7);
+      disc(c, px(this.nudged), py(v), size);
       c.fillStyle = colour;
       c.fill();
     }
-    c.fillStyle = k.ink;
-    for (const [s, align] of [[-1, "left"], [0, "center"], [1, "right"]]) {
-      c.textAlign = align;
-      c.fillText(minus(String(s)), px(s), height - 8);
-    }
+    for (const [s, align] of [[-1, "left"], [0, "center"], [1, "right"]])
+      this.write(c, minus(String(s)), px(s), height - 8, align);
     const rows = [["Loss as it is", now.toFixed(6)], ["Loss after the nudge", found.toFixed(6)],
       ["Foretold by the derivative", foretold.toFixed(6)],
       ["Derivative, by B1 to B4", minus(slope.toFixed(8))],

@@ -551,6 +551,34 @@ def test_points_by_mouse(page):
 
 
 @in_a_browser
+def test_marks_of_the_rate_can_be_read(page):
+    """One mark a pass, and no text of the losses over another."""
+    page.ask("demo.advance(1000), demo.set({rate: 1.5}), demo.set({rate: 1.25}), 0")
+    assert page.ask("demo.training.marks") == [[1000, "rate 1.25"]]
+    for passes, rate in (1000, 1), (10, 0.5), (1700, 0.75), (200, 0.75):
+        page.ask(f"demo.advance({passes}), demo.set({{rate: {rate}}}), 0")
+    written = page.ask(
+        """(() => { const old = CanvasRenderingContext2D.prototype.fillText, found = [];
+        CanvasRenderingContext2D.prototype.fillText = function(text, x, y) {
+          const w = this.measureText(text).width;
+          const left = x - w * {left: 0, center: 0.5, right: 1}[this.textAlign];
+          if (this.canvas.dataset.canvas === "loss")
+            found.push([text, left, left + w, y]);
+          old.call(this, text, x, y);
+        };
+        demo.drawLoss();
+        CanvasRenderingContext2D.prototype.fillText = old;
+        return found; })()"""
+    )
+    for i, (text, left, right, y) in enumerate(written):
+        for other, left2, right2, y2 in written[:i]:
+            apart = right <= left2 or right2 <= left or abs(y - y2) >= 12
+            assert apart, (text, other)
+    labels = [text for text, *_ in written if "rate" in text]
+    assert labels == ["rate 1", "rate 0.75"]
+
+
+@in_a_browser
 def test_every_control_does_something(page):
     """And the run goes on, or begins anew, without an error."""
     for name, value in {
