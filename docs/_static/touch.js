@@ -387,13 +387,16 @@ function slowMotion(training) {
   const Y = Float64Array.from({length: 2 * rows}, (_, i) => +(y[i >> 1] === i % 2));
   const after = copyOf(network);
   update(after, gradient, settings.rate);
+  const step = makeParameters(units);
+  update(step, gradient, settings.rate);
   const named = (prefix, {W1, b1, W2, b2}) => ({
     [`${prefix}W1`]: [W1, 2, units], [`${prefix}b1`]: [b1, 1, units],
     [`${prefix}W2`]: [W2, units, 2], [`${prefix}b2`]: [b2, 1, 2],
   });
   return {C, penalty: penaltyOf(network, penalty), rate: settings.rate, matrices: {
     X: [X, rows, 2], Y: [Y, rows, 2],
-    ...named("", now), ...named("d", gradient), ...named("new", after),
+    ...named("", now), ...named("d", gradient), ...named("step", step),
+    ...named("new", after),
     z1: [ws.z1, rows, units], a1: [ws.a1, rows, units], z2: [ws.z2, rows, 2], p: [ws.p, rows, 2],
     delta2: [ws.delta2, rows, 2], dC_da1: [ws.dC_da1, rows, units],
     delta1: [ws.delta1, rows, units],
@@ -484,8 +487,8 @@ const STEPS = [
     show: "X delta1 → dW1 db1", part: "W1",
     says: "The same as above, one layer down. Now every weight has its derivative."},
   {tag: "update", equation: "θ ← θ − η dC/dθ", part: "all",
-    show: "W1 dW1 → newW1; b1 db1 → newb1; W2 dW2 → newW2; b2 db2 → newb2",
-    says: "Every weight takes a step against its derivative. The rate η is its length."},
+    show: "W1 stepW1 → newW1; b1 stepb1 → newb1; W2 stepW2 → newW2; b2 stepb2 → newb2",
+    says: "Every weight takes a step against its derivative: the rate η times as long."},
 ];
 const ROWS_SHOWN = 4, COLUMNS_SHOWN = 4;
 
@@ -500,7 +503,7 @@ const options = pairs => pairs.map(([value, text]) =>
   `<option value="${value}">${text}</option>`).join("");
 const pushButton = (action, text, more = "") =>
   `<button type="button" data-do="${action}"${more}>${text}</button>`;
-const minus = text => text.replace("-", "−");
+const minus = text => text.replaceAll("-", "−");
 
 // Three digits of a number, as a matrix shows them.
 function digits(value) {

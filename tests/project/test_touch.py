@@ -145,6 +145,8 @@ def by_network_py(X, Y, draws, units, name, alpha=0.01, rate=2.0):
     C += alpha / (2 * n) * (np.sum(W1**2) + np.sum(W2**2))
     new = {"newW1": W1 - rate * dW1, "newb1": b1 - rate * db1}
     new |= {"newW2": W2 - rate * dW2, "newb2": b2 - rate * db2}
+    new |= {"stepW1": -rate * dW1, "stepb1": -rate * db1}
+    new |= {"stepW2": -rate * dW2, "stepb2": -rate * db2}
     return C, dict(
         X=X, Y=Y, W1=W1, b1=b1, W2=W2, b2=b2, z1=z1, a1=a1, z2=z2, p=p, delta2=delta2,
         dC_da1=dC_da1, delta1=delta1, dW1=dW1, db1=db1, dW2=dW2, db2=db2, **new,
@@ -198,9 +200,25 @@ def test_slow_motion_step_by_step(page):
     )
     first = [float(text.replace("\N{MINUS SIGN}", "-")) for text in first]
     assert_allclose(first, computed, rtol=5e-3)
+    update = "W1 (2, 3) | \N{MINUS SIGN}η dW1 (2, 3) | W1 new (2, 3) | b1 (3,)"
+    assert seen[-1][1].startswith(update)
     assert page.ask("demo.training.passes") == 0
     page.ask("document.querySelector('[data-do=finish]').click()")
     assert page.ask("[demo.training.passes, demo.step]") == [1, -1]
+
+
+@in_a_browser
+def test_an_update_is_seen_after_a_finished_stop(page):
+    """The steps are too small for three digits of a weight; they have their own."""
+    page.ask("demo.go('three-units', true), demo.goToStep(touch.STEPS.length - 1), 0")
+    cells = "[...document.querySelectorAll('[data-matrix=stepW1] td')].map(e => e.textContent)"
+    cells = page.ask(cells)
+    assert len(cells) == 6
+    steps = [float(text.replace("\N{MINUS SIGN}", "-")) for text in cells]
+    assert_allclose(
+        steps, page.ask("Array.from(demo.slow.matrices.stepW1[0])"), rtol=0.1
+    )
+    assert not any("-" in text for text in cells)
 
 
 @in_a_browser
