@@ -154,7 +154,12 @@ class Chromium:
         for i in range(1, 11) if dx or dy else ():
             self.touch("touchMove", {"x": x + dx * i / 10, "y": y + dy * i / 10})
         self.touch("touchEnd")
-        self.ask("new Promise(done => setTimeout(done, 200))")
+        # A page that still glides is stopped by the next tap, which is then no click.
+        self.ask(
+            """new Promise(done => { let last; const wait = setInterval(() => {
+            if (last === scrollY) done(clearInterval(wait));
+            last = scrollY; }, 300); })"""
+        )
 
     def touch(self, kind, *points):
         """Put a finger down, move it or lift it."""
