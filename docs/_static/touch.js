@@ -614,15 +614,15 @@ class Demo {
           `<div><dt>${text}</dt><dd data-value="${key}"></dd></div>`).join("")}
       </dl>
       <div class="touch-stage">
-        <figure class="touch-plane"><figcaption id="${id}-plane">The plane, and the network's
-          answer at every place</figcaption>
+        <figure class="touch-plane"><figcaption id="${id}-plane">The plane: orange is class 0,
+          violet is class 1</figcaption>
           <canvas data-canvas="plane" ${small ? `role="img"` : `role="application" tabindex="0"`}
             aria-labelledby="${id}-plane" aria-describedby="${id}-help"></canvas></figure>
         <figure class="touch-loss"><figcaption>The loss; below, its last passes enlarged
           </figcaption><canvas data-canvas="loss" role="img"></canvas>
           <p class="touch-verdict"></p></figure>
-        <figure class="touch-network"><figcaption>The network, and what each unit answers
-          </figcaption><canvas data-canvas="network" role="img"></canvas></figure>
+        <figure class="touch-network"><figcaption>The network. Units answer from pink to green;
+          weights are solid green above 0, dashed pink below</figcaption><canvas data-canvas="network" role="img"></canvas></figure>
       </div>
       ${small ? "" : this.pointsPanel()}
       <p class="touch-hidden" aria-live="polite" role="status"></p>
@@ -1046,7 +1046,7 @@ class Demo {
     const style = getComputedStyle(this.root);
     const colour = name => style.getPropertyValue(`--touch-${name}`).trim();
     this.colours = Object.fromEntries(
-      ["zero", "one", "plus", "minus", "ink", "faint", "paper", "accent"].map(n => [n, colour(n)]));
+      "zero one plus minus ink faint paper accent".split(" ").map(n => [n, colour(n)]));
     const t = this.training;
     const values = {pass: whole(t.passes), loss: t.loss.toFixed(6),
       freshLoss: t.freshLoss.toFixed(4), accuracy: percent(t.accuracy),

@@ -211,13 +211,13 @@ def test_slow_motion_step_by_step(page):
 def test_an_update_is_seen_after_a_finished_stop(page):
     """The steps are too small for three digits of a weight; they have their own."""
     page.ask("demo.go('three-units', true), demo.goToStep(touch.STEPS.length - 1), 0")
-    cells = "[...document.querySelectorAll('[data-matrix=stepW1] td')].map(e => e.textContent)"
-    cells = page.ask(cells)
-    assert len(cells) == 6
-    steps = [float(text.replace("\N{MINUS SIGN}", "-")) for text in cells]
-    assert_allclose(
-        steps, page.ask("Array.from(demo.slow.matrices.stepW1[0])"), rtol=0.1
+    cells, computed = page.ask(
+        """[[...document.querySelectorAll("[data-matrix=stepW1] td")]
+        .map(e => e.textContent), Array.from(demo.slow.matrices.stepW1[0])]"""
     )
+    steps = [float(text.replace("\N{MINUS SIGN}", "-")) for text in cells]
+    assert_allclose(steps, computed, rtol=0.1)
+    assert np.all(steps)
     assert not any("-" in text for text in cells)
 
 
@@ -617,6 +617,16 @@ def test_every_control_does_something(page):
     for name in ("another", "reset", "once", "forth", "back", "finish"):
         page.ask(f"document.querySelector('[data-do={name}]').click()")
     assert page.ask("demo.training.settings.start") == 1
+
+
+@in_a_browser
+def test_colours_have_a_key(page):
+    captions = page.ask(
+        """[...demo.root.querySelectorAll("figcaption")]
+        .map(e => e.textContent).join()"""
+    )
+    assert all(word in captions for word in ("green", "pink", "orange", "violet"))
+    assert "black" not in TEXT  # in the dark it is white
 
 
 @in_a_browser
