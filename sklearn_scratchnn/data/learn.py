@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from .columns import Columns, RawTable, learn_columns, with_means
-from .prepared import in_fixed_order
 from .table import Table
 
 BLOCK_BYTES = 2**19
@@ -73,19 +72,56 @@ def column_means(sample):
     -------
     ndarray of float64 of shape (n_numbers,)
     """
-    rows = in_fixed_order(sample)
+    rows = sample.in_fixed_order()
+    if not sample.is_dense:
+        weights = rows.of_subset(rows.weights)
+        weights = np.ones(rows.n_samples) if weights is None else weights
+        X = rows.X if rows.subset is None else rows.X[rows.subset]
+        return X.T.astype(np.float64) @ weights / weights.sum()
+    first = first_numbers(rows)
+    sums, known_weight = sums_of_known(rows, first)
+    return first + sums / known_weight
+
+
+def first_numbers(rows):
+    """Return the numbers of the first row that counts, 0 where one is missing.
+
+    Parameters
+    ----------
+    rows : Sample
+        Of an array or a `Table`.
+
+    Returns
+    -------
+    ndarray of float64 of shape (n_numbers,)
+    """
+    X = rows.X.numbers if isinstance(rows.X, Table) else rows.X
+    one = np.array([0]) if rows.subset is None else rows.subset[:1]
+    return np.nan_to_num(X[one][0].astype(np.float64))
+
+
+def sums_of_known(rows, first):
+    """Return the sums of what is known, and of the weights of the rows that know it.
+
+    Differences from the first row: a large common offset costs no digits.
+
+    Parameters
+    ----------
+    rows : Sample
+        Of an array or a `Table`.
+    first : ndarray of shape (n_numbers,)
+
+    Returns
+    -------
+    sums, known_weight : ndarray of shape (n_numbers,)
+    """
+    X = rows.X.numbers if isinstance(rows.X, Table) else rows.X
     weights = rows.of_subset(rows.weights)
     weights = np.ones(rows.n_samples) if weights is None else weights
-    X = rows.X.numbers if isinstance(rows.X, Table) else rows.X
-    if not sample.is_dense:
-        X = X if rows.subset is None else X[rows.subset]
-        return X.T.astype(np.float64) @ weights / weights.sum()
-    if X.shape[1] == 0:
-        return np.empty(0)
-    chosen = np.arange(len(X)) if rows.subset is None else rows.subset
-    # Differences from the first row: a large common offset costs no digits.
-    first = np.nan_to_num(X[chosen[:1]][0].astype(np.float64))
     sums, known_weight = np.zeros(len(first)), np.zeros(len(first))
+    if len(first) == 0:
+        return sums, known_weight
+    chosen = np.arange(len(X)) if rows.subset is None else rows.subset
     step = max(64, BLOCK_BYTES // (8 * len(first)))
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(chosen), step):
@@ -94,4 +130,4 @@ def column_means(sample):
             known = ~np.isnan(X_b)
             sums += weights[block] @ np.where(known, X_b - first, 0.0)
             known_weight += weights[block] @ known
-        return first + sums / known_weight
+    return sums, known_weight

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from .sample import Sample
+from .sample import SORTED_BYTES, Sample
 from .standardize import Standardizer
-
-SORTED_BYTES = 2**26
 
 
 @dataclass(frozen=True)
@@ -124,31 +122,11 @@ def prepare(
         standardizer = Standardizer(*scaling)
     elif standardize:
         robust = standardize == "robust"
-        standardizer = sample.once(("scale", robust), lambda: _scale(sample, robust))
+        standardizer = sample.once(("scale", robust), lambda: sample.measured(robust))
         if factors is not None:
             standardizer = standardizer.stretched(factors)
     data = PreparedData(sample, held_out, n_rows - sample.n_samples)
     return data.scaled_by(standardizer)
-
-
-def in_fixed_order(sample):
-    """Return the rows in an order of their own, for sums over them.
-
-    In the order of the distinct rows, sums are the same to the last digit for weights,
-    for copies, and for any order of the rows. A large X, which may lie on a disk, is
-    read from front to back.
-
-    Parameters
-    ----------
-    sample : Sample
-
-    Returns
-    -------
-    Sample
-        Of the same sum of weights.
-    """
-    sorts = sample.is_dense and sample.X.nbytes <= SORTED_BYTES
-    return sample.distinct() if sorts else sample
 
 
 def joined(sample):
@@ -172,15 +150,3 @@ def joined(sample):
     rows = sample.once("joined", sample.distinct)
     alike = sample.weights is None and rows.n_samples == sample.n_samples
     return sample if alike else rows
-
-
-def _scale(sample, robust):
-    """Return the standardizer of a sample's rows."""
-    rows = in_fixed_order(sample)
-    return Standardizer.from_rows(
-        rows.X,
-        rows.of_subset(rows.weights),
-        rows.subset,
-        robust=robust,
-        encoding=sample.encoding,
-    )

@@ -15,10 +15,13 @@ from .encoding import edges_of_columns
 from .row_source import row_source
 from .rows import DenseRows, SparseRows, Subset, TableRows, Targets
 from .split import fold_rows, fold_weights, split_rows
+from .standardize import Standardizer
 from .table import Table
 from .table_encoding import TableEncoding, make_encoding
 from .target_scale import TargetScale
 from .targets import class_factors, encode, find_classes
+
+SORTED_BYTES = 2**26  # of rows that are sorted to be summed
 
 
 @dataclass
@@ -127,6 +130,11 @@ class Sample:
             return float(self.n_samples)
         return float(self.of_subset(self.weights).sum())
 
+    @property
+    def n_distinct(self):
+        """Number of distinct rows."""
+        return self.distinct().n_samples
+
     def rarest_class(self):
         """Return the least number of rows of a class.
 
@@ -214,6 +222,42 @@ class Sample:
         )
         rows = order if first is None else order[first]
         return replace(self, subset=rows, weights=weights, given_weights=given)
+
+    def in_fixed_order(self):
+        """Return the rows in an order of their own, for sums over them.
+
+        In the order of the distinct rows, sums are the same to the last digit for
+        weights, for copies, and for any order of the rows. A large X, which may lie on
+        a disk, is read from front to back.
+
+        Returns
+        -------
+        Sample
+            Of the same sum of weights.
+        """
+        sorts = self.is_dense and self.X.nbytes <= SORTED_BYTES
+        return self.distinct() if sorts else self
+
+    def measured(self, robust=False):
+        """Return how the inputs are standardised.
+
+        Parameters
+        ----------
+        robust : bool, default=False
+            As of `Standardizer.from_rows`.
+
+        Returns
+        -------
+        Standardizer
+        """
+        rows = self.in_fixed_order()
+        return Standardizer.from_rows(
+            rows.X,
+            rows.of_subset(rows.weights),
+            rows.subset,
+            robust=robust,
+            encoding=self.encoding,
+        )
 
     def _rows(self):
         """Return the indices of the rows that take part."""
@@ -541,8 +585,7 @@ def _in_units(sample, target_scale):
 
 def _weigh_classes(sample, class_weight):
     """Return the sample with each row's weight times the factor of its class."""
-    strata = sample.loss.strata(sample.codes)
-    weights = sample.weights
+    strata, weights = sample.loss.strata(sample.codes), sample.weights
     with np.errstate(over="ignore", invalid="ignore"):
         factors = class_factors(
             class_weight,
@@ -550,13 +593,35 @@ def _weigh_classes(sample, class_weight):
             sample.of_subset(strata),
             sample.of_subset(weights),
         )
-        weights = (1.0 if weights is None else weights) * factors[strata]
-        total = weights.sum()
-    if not weights.any():
+        sample = weigh_by_factors(sample, factors)
+        check_total(sample.weights.sum())
+    return sample
+
+
+def weigh_by_factors(sample, factors):
+    """Return the sample with each row's weight times the factor of its class.
+
+    Parameters
+    ----------
+    sample : Sample
+    factors : ndarray of shape (n_classes,)
+        From `class_factors`.
+
+    Returns
+    -------
+    Sample
+    """
+    weights = 1.0 if sample.weights is None else sample.weights
+    weights = weights * factors[sample.loss.strata(sample.codes)]
+    subset = sample.subset if weights.all() else np.flatnonzero(weights)
+    return replace(sample, weights=weights, subset=subset)
+
+
+def check_total(weight):
+    """Raise ValueError where weights of classes leave no rows, or too heavy ones."""
+    if not weight:
         raise ValueError("class_weight is zero for the class of every row.")
-    if not np.isfinite(total):
+    if not np.isfinite(weight):
         raise ValueError(
             "class_weight is too large: the sum of the rows' weights is not finite."
         )
-    subset = sample.subset if weights.all() else np.flatnonzero(weights)
-    return replace(sample, weights=weights, subset=subset)

@@ -11,6 +11,8 @@ tails of a column whose kurtosis k is more than the normal distribution's 3 are 
 by (k / 3)^(1/4), so that few rows do not settle where the units bend.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import sparse
 
@@ -83,14 +85,34 @@ class Standardizer:
         w = np.full(n, 1.0 / n) if weights is None else weights / weights.sum()
         if sparse.issparse(X):
             moments = _sparse_moments(X if subset is None else X[subset], w)
-        elif isinstance(X, np.ndarray):
-            moments = _dense_moments(X, w, subset, block_bytes, encoding)
         else:
-            numbers = _dense_moments(
-                X.numbers, w, subset, block_bytes, encoding.numbers
-            )
-            categories = _indicator_moments(X.codes, w, subset, encoding.n_categories)
-            moments = [np.concatenate(parts) for parts in zip(numbers, categories)]
+            rows = BlocksOfRows(X, w, subset, block_bytes, encoding)
+            extent = rows.extent(rows.first())
+            moments = moments_of(extent, rows.powers(extent))
+        return cls.of_moments(moments, robust, encoding)
+
+    @classmethod
+    @np.errstate(over="ignore", invalid="ignore")
+    def of_moments(cls, moments, robust=False, encoding=None):
+        """Return the standardizer of inputs with these moments.
+
+        Parameters
+        ----------
+        moments : sequence of ndarray of shape (n_inputs,)
+            From `moments_of`.
+        robust : bool, default=False
+        encoding : PiecewiseEncoding or TableEncoding, default=None
+            All as of `from_rows`.
+
+        Returns
+        -------
+        Standardizer
+
+        Raises
+        ------
+        ValueError
+            If a column's mean or scale is infinite.
+        """
         mean, (scale, constant) = moments[0], _scale(*moments, robust)
         too_wide = np.flatnonzero(~(np.isfinite(mean) & np.isfinite(scale)))
         if len(too_wide):
@@ -165,63 +187,209 @@ class Standardizer:
         return W * self.scale[:, np.newaxis], b + self.mean @ W
 
 
-def _dense_moments(X, w, subset, block_bytes, encoding=None):
-    """Passes over blocks: the mean, the extremes, then the powers of what is left.
+@dataclass(frozen=True)
+class Extent:
+    """What a first sweep over rows finds of their inputs.
 
-    Sums are of differences from the first row, so that a large common offset costs no
-    digits (Chan, Golub and LeVeque, 1983).
+    Parameters
+    ----------
+    first : ndarray of shape (n_numbers,)
+        An input of each, from which differences are taken.
+    sums : ndarray of shape (n_numbers,)
+        Of the weighted differences.
+    low, high : ndarray of shape (n_numbers,)
+        The extremes.
+    shares, n_rows, n : ndarray of shape (n_categories,), and int
+        Of each category the share of the weight, and the rows; of all the rows.
     """
-    n_inputs = X.shape[1] if encoding is None else encoding.n_inputs
-    if n_inputs == 0:
-        return [np.empty(0)] * 5
-    if not isinstance(X, np.ndarray):  # columns that lie apart, read one by one
-        block_bytes *= 4
-    block_rows = max(64, block_bytes // (8 * n_inputs))
 
-    def inputs(rows):
-        if encoding is None:
+    first: np.ndarray
+    sums: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    shares: np.ndarray
+    n_rows: np.ndarray
+    n: int
+
+    def __add__(self, other):
+        """Return what both parts of the rows have."""
+        return Extent(
+            self.first,
+            self.sums + other.sums,
+            np.minimum(self.low, other.low),
+            np.maximum(self.high, other.high),
+            self.shares + other.shares,
+            self.n_rows + other.n_rows,
+            self.n + other.n,
+        )
+
+    @property
+    def mean(self):
+        """The weighted mean of each number."""
+        return self.first + self.sums
+
+    @property
+    def unit(self):
+        """The largest deviation from it, in which powers are taken; not 0."""
+        spread = np.maximum(self.high - self.mean, self.mean - self.low)
+        return np.where(spread > 0, spread, 1.0)
+
+
+@dataclass(frozen=True)
+class Powers:
+    """What a second sweep finds: deviations from the mean, in the extent's unit.
+
+    Parameters
+    ----------
+    two_valued : ndarray of bool of shape (n_numbers,)
+        Whether all inputs are at one of the extremes.
+    second, fourth : ndarray of shape (n_numbers,)
+        Weighted sums of the powers.
+    """
+
+    two_valued: np.ndarray
+    second: np.ndarray
+    fourth: np.ndarray
+
+    def __add__(self, other):
+        """Return what both parts of the rows have."""
+        both = self.two_valued & other.two_valued
+        return Powers(both, self.second + other.second, self.fourth + other.fourth)
+
+
+class BlocksOfRows:
+    """Dense rows, measured a block at a time.
+
+    Both sweeps are sums over rows: of several parts they are added, with weights that
+    sum to 1 over all.
+
+    Parameters
+    ----------
+    X : ndarray or Table of shape (n_samples, n_features)
+    w : ndarray of shape (n_samples,) or (n_subset,)
+    subset : ndarray of int of shape (n_subset,), default=None
+    block_bytes : int, default=512 KiB
+    encoding : PiecewiseEncoding or TableEncoding, default=None
+        All as of `Standardizer.from_rows`; the weights as they are summed.
+    """
+
+    def __init__(self, X, w, subset=None, block_bytes=2**19, encoding=None):
+        self.w, self.subset = w, subset
+        self._codes, self._n_categories = None, 0
+        if not isinstance(X, np.ndarray):
+            self._codes, self._n_categories = X.codes, encoding.n_categories
+            X, encoding = X.numbers, encoding.numbers
+        self.X, self.encoding = X, encoding
+        self.n_numbers = X.shape[1] if encoding is None else encoding.n_inputs
+        if not isinstance(X, np.ndarray):  # columns that lie apart, read one by one
+            block_bytes *= 4
+        self.block_rows = max(64, block_bytes // (8 * max(1, self.n_numbers)))
+
+    def _inputs(self, rows):
+        if self.encoding is None:
             return rows
-        return encoding.encode(rows.astype(np.float64, copy=False))
+        return self.encoding.encode(rows.astype(np.float64, copy=False))
 
-    def blocks():
-        for start in range(0, len(w), block_rows):
-            block = slice(start, start + block_rows)
-            yield w[block], inputs(X[block if subset is None else subset[block]])
+    def _blocks(self):
+        """Yield the weights and the inputs of a block of rows."""
+        for start in range(0, len(self.w) if self.n_numbers else 0, self.block_rows):
+            block = slice(start, start + self.block_rows)
+            rows = block if self.subset is None else self.subset[block]
+            yield self.w[block], self._inputs(self.X[rows])
 
-    one = slice(1) if subset is None else subset[:1]
-    first = inputs(X[one])[0].astype(np.float64)
-    mean = first + sum(w_b @ (X_b - first) for w_b, X_b in blocks())
-    low = high = first
-    for _, X_b in blocks():
-        low, high = np.minimum(low, X_b.min(axis=0)), np.maximum(high, X_b.max(axis=0))
-    spread = np.maximum(high - mean, mean - low)
-    unit = np.where(spread > 0, spread, 1.0)
-    two_valued, second, fourth = low < high, 0.0, 0.0
-    for w_b, X_b in blocks():
-        two_valued &= ((X_b == low) | (X_b == high)).all(axis=0)
-        squares = np.square((X_b - mean) / unit)
-        second = second + w_b @ squares
-        fourth = fourth + w_b @ np.square(squares, out=squares)
-    distance = np.where(two_valued, (high - mean) + (mean - low), 0.0)
-    return mean, unit, second, fourth, distance
+    def first(self):
+        """Return the inputs of the first row, but for those of categories.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_numbers,)
+        """
+        one = slice(1) if self.subset is None else self.subset[:1]
+        return self._inputs(self.X[one])[0].astype(np.float64)
+
+    def extent(self, first):
+        """Return the sums and extremes.
+
+        Sums are of differences from the first row, so that a large common offset costs
+        no digits (Chan, Golub and LeVeque, 1983).
+
+        Parameters
+        ----------
+        first : ndarray of shape (n_numbers,)
+
+        Returns
+        -------
+        Extent
+        """
+        sums, low, high = np.zeros(self.n_numbers), first, first
+        for w, X in self._blocks():
+            sums += w @ (X - first)
+            low, high = np.minimum(low, X.min(axis=0)), np.maximum(high, X.max(axis=0))
+        return Extent(first, sums, low, high, *self._categories(), len(self.w))
+
+    def _categories(self):
+        """Return each category's share of the weight, and how many rows have it."""
+        n_categories = self._n_categories
+        p, n_rows = np.zeros(n_categories + 1), np.zeros(n_categories + 1)
+        for column in () if self._codes is None else self._codes.T:
+            column = column if self.subset is None else column[self.subset]
+            column = column.astype(np.intp)
+            column[column < 0] = n_categories  # of a category without an input
+            p += np.bincount(column, self.w, n_categories + 1)
+            n_rows += np.bincount(column, None, n_categories + 1)
+        return p[:-1], n_rows[:-1]
+
+    def powers(self, extent):
+        """Return the powers of the deviations.
+
+        Parameters
+        ----------
+        extent : Extent
+            Of all rows.
+
+        Returns
+        -------
+        Powers
+        """
+        low, high, mean, unit = extent.low, extent.high, extent.mean, extent.unit
+        two_valued, second, fourth = low < high, np.zeros(len(low)), np.zeros(len(low))
+        for w, X in self._blocks():
+            two_valued &= ((X == low) | (X == high)).all(axis=0)
+            squares = np.square((X - mean) / unit)
+            second += w @ squares
+            fourth += w @ np.square(squares, out=squares)
+        return Powers(two_valued, second, fourth)
 
 
-def _indicator_moments(codes, w, subset, n_categories):
+def moments_of(extent, powers):
+    """Return mean, unit, second and fourth moment, and the distance of two values.
+
+    Parameters
+    ----------
+    extent : Extent
+    powers : Powers
+
+    Returns
+    -------
+    list of ndarray of shape (n_inputs,)
+        The moments in the unit; the distance is 0 where there are more values.
+    """
+    mean, unit = extent.mean, extent.unit
+    distance = (extent.high - mean) + (mean - extent.low)
+    distance = np.where(powers.two_valued, distance, 0.0)
+    numbers = mean, unit, powers.second, powers.fourth, distance
+    categories = _indicator_moments(extent)
+    return [np.concatenate(parts) for parts in zip(numbers, categories)]
+
+
+def _indicator_moments(extent):
     """The same of each category's input, which is 1 for a share p of the weight."""
-    if codes is None:
-        return [np.empty(0)] * 5
-    codes = codes if subset is None else codes[subset]
-    p, n_rows = np.zeros(n_categories + 1), np.zeros(n_categories + 1)
-    for column in codes.T:
-        column = column.astype(np.intp)
-        column[column < 0] = n_categories  # of a category without an input
-        p += np.bincount(column, w, n_categories + 1)
-        n_rows += np.bincount(column, None, n_categories + 1)
-    p, n_rows = p[:-1], n_rows[:-1]
-    varies = (n_rows > 0) & (n_rows < len(codes))
-    p = np.where(varies, np.minimum(p, 1), n_rows > 0)  # a sum of shares is rounded
+    n_rows = extent.n_rows
+    varies = (n_rows > 0) & (n_rows < extent.n)
+    # A sum of shares is rounded.
+    p = np.where(varies, np.minimum(extent.shares, 1), n_rows > 0)
     q = 1 - p
-    unit, fourth = np.ones(n_categories), p * q * (p**3 + q**3)
+    unit, fourth = np.ones(len(p)), p * q * (p**3 + q**3)
     return p, unit, p * q, fourth, np.where(varies, 1.0, 0.0)
 
 

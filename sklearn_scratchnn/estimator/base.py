@@ -50,24 +50,29 @@ class NetworkEstimator(
                 class_weight=getattr(self, "class_weight", None),
                 categorical_features=self.categorical_features,
             )
-            if warm:
-                check_same_shape(self)
-            start = self._fitted_layers() if warm else None
-            random_state = check_random_state(self.random_state)
-            if resumed:
-                random_state.set_state(resumed.begin)
-                start = resumed.start
-            fit = Fit(
-                self,
-                sample,
-                held_out,
-                random_state,
-                start=start,
-                state=resumed,
-                callbacks=callback_observer(self, X, y, sample_weight),
-            )
-            self._run(fit)
+            callbacks = callback_observer(self, X, y, sample_weight)
+            self._fit_to(sample, held_out, warm, resumed, callbacks)
         return self
+
+    def _fit_to(self, sample, held_out, warm, resumed, callbacks, make_fit=Fit):
+        """Fit to rows that were read."""
+        if warm:
+            check_same_shape(self)
+        start = self._fitted_layers() if warm else None
+        random_state = check_random_state(self.random_state)
+        if resumed:
+            random_state.set_state(resumed.begin)
+            start = resumed.start
+        fit = make_fit(
+            self,
+            sample,
+            held_out,
+            random_state,
+            start=start,
+            state=resumed,
+            callbacks=callbacks,
+        )
+        self._run(fit)
 
     def _partial_fit(self, X, y, sample_weight, classes=None):
         """Make one epoch over the rows; see `ScratchMLPClassifier.partial_fit`."""

@@ -1,6 +1,7 @@
 """One call of `fit` or `partial_fit`: resolve the plan, prepare, train, expose."""
 
 from dataclasses import astuple
+from typing import ClassVar
 
 import numpy as np
 
@@ -43,6 +44,9 @@ class Fit:
     observers : sequence of Observer, default=()
         Asked before the callbacks.
     """
+
+    joins_copies = True
+    makers: ClassVar[dict] = {}  # for `fit_network`, where rows lie elsewhere
 
     def __init__(
         self,
@@ -90,7 +94,7 @@ class Fit:
             standardize=estimator.standardize,
             scaling=state.scaling if state else None,
             factors=start.factors if start else None,
-            joins=self.plan.batch_size is None and not self.plan.dropout,
+            joins=self.joins_copies and self._full_batch,
         )
         self.attributes = FittedAttributes(
             estimator, self.plan, self.data, activations, incremental
@@ -102,6 +106,11 @@ class Fit:
             self.state = take_up(
                 state, estimator, self.plan, self.network, self.data
             )
+
+    @property
+    def _full_batch(self):
+        """Whether each update sees all the rows, whole."""
+        return self.plan.batch_size is None and not self.plan.dropout
 
     def _encode(self, sample, held_out):
         """Return the samples with the encoding of the plan, or of the fitted layers.
@@ -153,6 +162,7 @@ class Fit:
             score=score,
             start_is_candidate=self.start is not None,
             first_epoch=earlier,
+            **self.makers,
         )
         if self.callbacks:
             try:

@@ -94,7 +94,7 @@ def automatic_encodings(own, sample, held_out):
     dense = all(part.is_dense for part in parts)
     if own != "auto" or not dense or sample.loss.predicts_numbers:
         return (own,)
-    n_samples = sample.distinct().n_samples
+    n_samples = sample.n_distinct
     dear = count_numeric(sample.numeric_columns(), BINNED_FEATURES) > BINNED_FEATURES
     if n_samples >= TELLING_ROWS or dear:
         return ("auto",)

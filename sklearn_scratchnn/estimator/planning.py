@@ -84,7 +84,7 @@ def resolve_plan(estimator, sample, held_out, start, state, incremental):
     narrow = NARROW if hidden is None else hidden
     plan = make_plan(
         estimator,
-        sample.n_samples if incremental else sample.distinct().n_samples,
+        sample.n_samples if incremental else sample.n_distinct,
         n_parameters((n_inputs, *narrow, len(sample.classes))),
         hidden=hidden,
         n_features=n_inputs,

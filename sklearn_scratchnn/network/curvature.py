@@ -28,10 +28,8 @@ def curvature(objective):
     """
     network, loss = objective.network, objective.network.loss
     value = objective.value_and_gradient()
-    n = len(objective.theta)
-    G = np.zeros((n, n), objective.dtype)
-    G.flat[: objective.n_weights * (n + 1) : n + 1] = objective.penalty
-    gradients = np.empty((objective.block_rows, n), objective.dtype)
+    G = objective.penalty_curvature()
+    gradients = np.empty((objective.block_rows, len(G)), objective.dtype)
     for X, _, weight, ws in objective.blocks():
         p = loss.probabilities(network.forward(X, ws)).copy()
         for j, root in enumerate(loss.curvature_roots(p)):

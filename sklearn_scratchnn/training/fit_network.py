@@ -75,6 +75,8 @@ def fit_network(
     score=None,
     start_is_candidate=False,
     first_epoch=0,
+    make_objective=Objective,
+    make_search=PenaltySearch,
 ):
     """Train a network.
 
@@ -99,6 +101,9 @@ def fit_network(
         Whether the start may be the best.
     first_epoch : int, default=0
         Epochs made before.
+    make_objective, make_search : callable
+        Make the objective and the search for alpha; others than `Objective` and
+        `PenaltySearch` where rows lie elsewhere.
 
     Returns
     -------
@@ -135,11 +140,26 @@ def fit_network(
         )
     else:
         network.parameters.theta[:] = start.theta
-    choice, search, interruption = _choose(network, data, settings, random_state, state)
+    choice, search, interruption = _choose(
+        make_search, network, data, settings, random_state, state
+    )
     if choice.factors is not None:
         data = data.scaled_by(data.standardizer.stretched(choice.factors))
-    run = _prepare(
-        network, data, settings, choice, random_state, observers, score, first_epoch
+    held_out = None
+    if data.held_out is not None:
+        held_out = HeldOutScore(make_objective(network, data.held_out), score)
+    run = TrainingRun(
+        _objective(make_objective, network, data, settings, choice, random_state),
+        settings.solver,
+        random_state,
+        choice=choice,
+        standardizer=data.standardizer,
+        held_out=held_out,
+        keep_best=settings.keep_best,
+        patience=settings.patience,
+        verbose=settings.verbose,
+        observers=observers,
+        first_epoch=first_epoch,
     )
     if search is not None and search.part_is_trained_first:
         run.solve_part_first(*search.objectives(run.objective, run.standardizer))
@@ -156,11 +176,11 @@ def fit_network(
         interruption.training = run
         raise
     if search is not None and settings.calibrate and data.held_out is not None:
-        run.calibrate(Objective(network, data.held_out))
+        run.calibrate(held_out.objective)
     return run
 
 
-def _choose(network, data, settings, random_state, state):
+def _choose(make_search, network, data, settings, random_state, state):
     """Return the penalty, its search or None, and what interrupted that or None.
 
     A training that is resumed makes the search's draws again, and takes its choice from
@@ -170,7 +190,7 @@ def _choose(network, data, settings, random_state, state):
     if settings.alpha is not None:
         choice = Choice(settings.alpha, None, settings.temperature)
         return (state.choice if resumed else choice), None, None
-    search = PenaltySearch(network, data, settings, random_state)
+    search = make_search(network, data, settings, random_state)
     if resumed:
         return state.choice, search, None
     try:
@@ -180,14 +200,12 @@ def _choose(network, data, settings, random_state, state):
     return search.choice, search, None
 
 
-def _prepare(
-    network, data, settings, choice, random_state, observers, score, first_epoch
-):
-    """Return the run before its first epoch."""
+def _objective(make_objective, network, data, settings, choice, random_state):
+    """Return what is trained on, with the chosen penalty."""
     masks = None
     if settings.dropout:
         masks = DropoutMasks(settings.dropout, random_state)
-    objective = Objective(
+    objective = make_objective(
         network,
         data.train,
         block_rows=getattr(settings.solver, "batch_size", None),
@@ -196,19 +214,4 @@ def _prepare(
     )
     if choice.alpha is not None:
         objective.penalty = choice.alpha / data.train.total_weight
-    held_out = None
-    if data.held_out is not None:
-        held_out = HeldOutScore(Objective(network, data.held_out), score)
-    return TrainingRun(
-        objective,
-        settings.solver,
-        random_state,
-        choice=choice,
-        standardizer=data.standardizer,
-        held_out=held_out,
-        keep_best=settings.keep_best,
-        patience=settings.patience,
-        verbose=settings.verbose,
-        observers=observers,
-        first_epoch=first_epoch,
-    )
+    return objective

@@ -24,7 +24,57 @@ from .dropout import DropoutMasks
 KEPT_BYTES = 2**23  # of all blocks of rows and targets
 
 
-class Objective:
+class PenalisedObjective:
+    """The second term, which does not depend on where the rows lie.
+
+    Parameters
+    ----------
+    network : Network
+        With a `ParameterVector`, at which the objective is evaluated.
+    penalty : float, default=0.0
+        The factor alpha / n of the L2 term; 0 for none.
+    """
+
+    def __init__(self, network, penalty=0.0):
+        self.network, self.penalty = network, penalty
+        self.theta, self.dtype = network.parameters.theta, network.dtype
+        self.n_weights = len(network.parameters.penalised)
+        self.gradient = ParameterVector(network.layer_sizes, self.dtype)
+
+    def add_penalty_gradient(self):
+        """Add alpha/n W to the gradient."""
+        if self.penalty:
+            W = self.network.parameters.penalised
+            add_scaled(W, self.penalty, self.gradient.penalised)
+
+    def penalty_value(self):
+        """Return alpha / (2 n) |W|^2.
+
+        Returns
+        -------
+        float
+            Biases are free.
+        """
+        if not self.penalty:
+            return 0.0
+        W = self.network.parameters.penalised
+        return 0.5 * self.penalty * dot(W, W)
+
+    def penalty_curvature(self):
+        """Return the Gauss-Newton matrix of the penalty.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters, n_parameters)
+            A new array.
+        """
+        n = len(self.theta)
+        G = np.zeros((n, n), self.dtype)
+        G.flat[: self.n_weights * (n + 1) : n + 1] = self.penalty
+        return G
+
+
+class Objective(PenalisedObjective):
     """Loss and gradient of a network over training rows.
 
     Parameters
@@ -66,9 +116,8 @@ class Objective:
         draw_mask=None,
         label_smoothing=0.0,
     ):
-        self.network, self.penalty, self.draw_mask = network, penalty, draw_mask
-        self.theta, self.dtype = network.parameters.theta, network.dtype
-        self.n_weights = len(network.parameters.penalised)
+        super().__init__(network, penalty)
+        self.draw_mask = draw_mask
         self.n_samples = n = sample.n_samples
         self.block_rows = rows_of_a_block(network.layer_sizes, self.dtype, n)
         self._has_batches = block_rows is not None
@@ -80,7 +129,6 @@ class Objective:
         )
         self.weights = sample.mean_one_weights(self.dtype)
         self.total_weight = sample.total_weight
-        self.gradient = ParameterVector(network.layer_sizes, self.dtype)
         self._kept_blocks = None
         self.compiled = self._compile(batches=self._has_batches)
 
@@ -199,9 +247,7 @@ class Objective:
         """
         if self._compiled_curvature is None:
             return curvature(self)
-        value, n = self.value_and_gradient(), len(self.theta)
-        G = np.zeros((n, n), self.dtype)
-        G.flat[: self.n_weights * (n + 1) : n + 1] = self.penalty
+        value, G = self.value_and_gradient(), self.penalty_curvature()
         self._compiled_curvature.curvature(G)
         return value, G
 
@@ -260,26 +306,23 @@ class Objective:
         """Return the weights, of mean 1 / n, of some rows; one number if all alike."""
         return 1 / n if self.weights is None else self.weights[rows] / n
 
-    def add_penalty_gradient(self):
-        """Add alpha/n W to the gradient."""
-        if self.penalty:
-            W = self.network.parameters.penalised
-            add_scaled(W, self.penalty, self.gradient.penalised)
+    # Minibatches ------------------------------------------------------------------
 
-    def penalty_value(self):
-        """Return alpha / (2 n) |W|^2.
+    def order(self, random_state=None):
+        """Return the order in which an epoch visits the rows.
+
+        Parameters
+        ----------
+        random_state : numpy.random.RandomState, default=None
+            Shuffles them; None for as they came.
 
         Returns
         -------
-        float
-            Biases are free.
+        ndarray of int of shape (n_samples,)
         """
-        if not self.penalty:
-            return 0.0
-        W = self.network.parameters.penalised
-        return 0.5 * self.penalty * dot(W, W)
-
-    # Minibatches ------------------------------------------------------------------
+        if random_state is None:
+            return np.arange(self.n_samples)
+        return random_state.permutation(self.n_samples)
 
     def batches(self, order, batch_size):
         """Yield minibatches, to be handed to `batch_value_and_gradient`.

@@ -103,7 +103,7 @@ class GradientDescent(Solver):
         """Return loss, rate and norm of an epoch: by the core where there is a rule."""
         if not self.stochastic:
             return self._full_batch_epoch(objective, state, rule)
-        order = self._order(objective.n_samples, random_state)
+        order = objective.order(random_state if self.shuffle else None)
         if rule is not None:
             return self._compiled_epoch(objective, state, rule, order)
         return self._minibatch_epoch(objective, state, order)
@@ -117,12 +117,6 @@ class GradientDescent(Solver):
         if self.batch_size is None and state["norm"] <= self.tol:
             return Outcome.CONVERGED
         return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
-
-    def _order(self, n_samples, random_state):
-        """Return the order in which an epoch visits the rows."""
-        if self.shuffle:
-            return random_state.permutation(n_samples)
-        return np.arange(n_samples)
 
     def _full_batch_epoch(self, objective, state, rule):
         if rule is not None:
