@@ -239,7 +239,26 @@ def learn_columns(raw, weights, subset):
     counted = None if weights is None else weights[_some(subset)]
     n_rows = raw.n_rows if subset is None else len(subset)
     least = RARE if counted is None else RARE * min(1.0, counted.sum() / n_rows)
-    found = [_learn_column(c, _some(subset), counted, least) for c in raw.columns]
+    return columns_of_facts(
+        [_learn_column(c, _some(subset), counted, least) for c in raw.columns]
+    )
+
+
+def columns_of_facts(found):
+    """Return what was learnt of columns, from what is known of each.
+
+    Parameters
+    ----------
+    found : list of tuple (categories, has_gaps, has_rare, has_value)
+        The categories with an input of their own; None for numbers.
+
+    Returns
+    -------
+    columns : Columns
+        With a mean of 0 for every numeric column.
+    without_value : list of int
+        The columns to ignore.
+    """
     categories, missing, rare, has_value = zip(*found)
     categorical = np.array([c is not None for c in categories])
     means = np.where(categorical | ~np.array(has_value), np.nan, 0.0)
@@ -267,13 +286,26 @@ def _learn_column(column, rows, weights, least):
     counts = np.bincount(codes + 1, weights, n_levels + 1)
     if not counts[1:].any():
         return None, False, False, False
-    return *_frequent(counts, column.levels, least), True
+    return *frequent_levels(counts, column.levels, least), True
 
 
-def _frequent(counts, levels, least):
+def frequent_levels(counts, levels, least):
     """Return the frequent levels, whether gaps are frequent, and whether any is rare.
 
     Of more than `MOST_CATEGORIES` that are equally frequent the first ones are taken.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (n_levels + 1,)
+        The weights of gaps and of each level.
+    levels : list
+    least : float
+        Weight from which one is frequent.
+
+    Returns
+    -------
+    levels : ndarray of object
+    has_gaps, has_rare : bool
     """
     least -= 1e-9 * least  # what rounding may take from a sum of weights
     frequent = counts >= least

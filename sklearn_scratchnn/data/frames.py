@@ -37,12 +37,27 @@ class Factor:
         return np.array([*values, np.nan])[self.codes]
 
 
+def in_order(levels):
+    """Return levels sorted, also those of several types, which have no order.
+
+    Parameters
+    ----------
+    levels : collection
+
+    Returns
+    -------
+    list
+    """
+    try:
+        return sorted(levels)
+    except TypeError:
+        return sorted(levels, key=_of_any_type)
+
+
 def _sorted_factor(codes, levels):
     """Return a `Factor` with its levels in order, in the narrowest codes."""
-    try:
-        order = sorted(range(len(levels)), key=levels.__getitem__)
-    except TypeError:  # levels of several types have no order of their own
-        order = sorted(range(len(levels)), key=lambda i: _of_any_type(levels[i]))
+    place = {level: i for i, level in enumerate(levels)}
+    order = [place[level] for level in in_order(levels)]
     ranks = np.empty(len(levels) + 1, np.min_scalar_type(-len(levels) - 1))
     ranks[order] = np.arange(len(levels))
     ranks[-1] = -1

@@ -84,18 +84,16 @@ def row_source(X, encoding=None, mean=None, scale=None, subset=None):
     """
     scaled = {}
     if mean is not None:
-        wide = np.float64
-        scaled = {"mean": np.ascontiguousarray(mean, wide)}
-        scaled["scale"] = np.ascontiguousarray(scale, wide)
+        scaled = {"mean": _whole(mean, np.float64), "scale": _whole(scale, np.float64)}
     if subset is not None:
-        scaled["subset"] = np.ascontiguousarray(subset, np.int64)
+        scaled["subset"] = _whole(subset, np.int64)
     if isinstance(X, Table):
         numbers = encoding.numbers
         return RowSource(
             _arrays(X.numbers),
             edges=numbers.bins and numbers.bins.edges,
             gaps=numbers.with_gaps.astype(np.int32),
-            fill=np.ascontiguousarray(numbers.means, np.float64),
+            fill=_whole(numbers.means, np.float64),
             codes=X.codes,
             n_categories=encoding.n_categories,
             **scaled,
@@ -104,6 +102,11 @@ def row_source(X, encoding=None, mean=None, scale=None, subset=None):
         return None
     edges = encoding.edges if isinstance(encoding, PiecewiseEncoding) else None
     return RowSource(_arrays(X), edges=edges, **scaled)
+
+
+def _whole(array, dtype):
+    """Return an array as C reads it; one that came in a message may be unaligned."""
+    return np.require(array, dtype, ["C_CONTIGUOUS", "ALIGNED"])
 
 
 def _arrays(numbers):

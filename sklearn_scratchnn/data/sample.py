@@ -12,6 +12,7 @@ from .checks import check_weights
 from .columns import Columns
 from .distinct import distinct_rows, keys_of_sparse, row_numbers
 from .encoding import edges_of_columns
+from .means import column_means
 from .row_source import row_source
 from .rows import DenseRows, SparseRows, Subset, TableRows, Targets
 from .split import fold_rows, fold_weights, split_rows
@@ -237,6 +238,31 @@ class Sample:
         """
         sorts = self.is_dense and self.X.nbytes <= SORTED_BYTES
         return self.distinct() if sorts else self
+
+    def means(self):
+        """Return the weighted mean of the known numbers of each column.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_numbers,)
+        """
+        return column_means(self.in_fixed_order())
+
+    def digests(self, digest):
+        """Return a digest of X, of y and of the weights.
+
+        Parameters
+        ----------
+        digest : callable
+            Of an array, a CSR matrix, a `Table` or None.
+
+        Returns
+        -------
+        list of str
+        """
+        # Of labels the codes: their names are looked at elsewhere.
+        y = self.y if self.loss.predicts_numbers else self.codes
+        return [digest(array) for array in (self.X, y, self.weights)]
 
     def measured(self, robust=False):
         """Return how the inputs are standardised.

@@ -65,8 +65,23 @@ class TargetScale:
         -------
         TargetScale
         """
-        columns = [_unit_of(column, loss, weights) for column in y.T]
-        return cls(*(np.array(values) for values in zip(*columns)))
+        return cls.of_columns([(column, weights) for column in y.T], loss)
+
+    @classmethod
+    def of_columns(cls, columns, loss):
+        """Return the units of columns that may have weights of their own.
+
+        Parameters
+        ----------
+        columns : list of tuple (values, weights)
+        loss : Loss
+
+        Returns
+        -------
+        TargetScale
+        """
+        units = [_unit_of(column, loss, weights) for column, weights in columns]
+        return cls(*(np.array(values) for values in zip(*units)))
 
     @np.errstate(over="ignore")
     def inside(self, y):

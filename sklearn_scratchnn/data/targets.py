@@ -69,12 +69,17 @@ def find_classes(loss, y, weights):
     classes = loss.outputs_of(y if weights is None else y[weights > 0])
     if loss.least_outputs > 1 and 2 * len(classes) > len(y):
         check_classification_targets(y)  # warns of what may be a regression's target
+    check_several_classes(loss, classes)
+    return classes
+
+
+def check_several_classes(loss, classes):
+    """Raise ValueError for one class alone."""
     if len(classes) < loss.least_outputs:
         raise ValueError(
             f"y holds one class only, {classes.tolist()}, in the rows of positive "
             "weight; a classifier needs at least 2 classes."
         )
-    return classes
 
 
 def encode(loss, y, classes, name="y", subset=slice(None)):

@@ -5,7 +5,6 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from ..data.learn import column_means
 from ..training.penalty_search.relevance import column_norms
 
 MOST_IN_FLOAT32 = 1e18  # about the root of its largest number
@@ -123,7 +122,7 @@ class FittedAttributes:
     def _means(self):
         sample, standardizer = self.data.train, self.data.standardizer
         if standardizer is None:
-            return sample.once("means", lambda: column_means(sample))
+            return sample.once("means", sample.means)
         return standardizer.mean[: sample.X.shape[1]]
 
     @property

@@ -21,6 +21,7 @@ from .base import NetworkEstimator, unchanged_on_error
 from .callback_observer import ensemble_observer
 from .caller import warn_caller
 from .constraints import OF_NUMBERS
+from .fitting import Fit
 from .members import (
     ENCODINGS,
     Halt,
@@ -28,6 +29,7 @@ from .members import (
     automatic_encodings,
     check_encodings,
     history_of,
+    jobs_for,
     make_members,
     seeds_of,
     train_all,
@@ -133,7 +135,7 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
         template._validate_params()
         with unchanged_on_error(self, "estimators_"):
             there = self._members_to_keep()
-            _check_same_loss(template, there)
+            check_same_loss(template, there)
             data = read(
                 self,
                 X,
@@ -146,14 +148,26 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
                 class_weight=getattr(template, "class_weight", None),
                 categorical_features=template.categorical_features,
             )
-            encodings = check_encodings(self.encodings)
-            if encodings is None:
-                encodings = automatic_encodings(template.numeric_encoding, *data)
-            seeds = seeds_of(self.random_state, self.n_estimators)
-            new = make_members(template, encodings, seeds, len(there), self)
-            observer = ensemble_observer(self, X, y, sample_weight, len(new))
-            self._train(there, new, data, observer)
+            n_new = self.n_estimators - len(there)
+            observer = ensemble_observer(self, X, y, sample_weight, n_new)
+            self._fit_to(data, template, there, observer)
         return self
+
+    def _fit_to(
+        self,
+        data: tuple,
+        template: Any,
+        there: list,
+        observer: Any,
+        make_fit: type[Fit] = Fit,
+    ) -> None:
+        """Fit new members to rows that were read."""
+        encodings = check_encodings(self.encodings)
+        if encodings is None:
+            encodings = automatic_encodings(template.numeric_encoding, *data)
+        seeds = seeds_of(self.random_state, self.n_estimators)
+        new = make_members(template, encodings, seeds, len(there), self)
+        self._train(there, new, data, observer, make_fit)
 
     def _members_to_keep(self) -> list[Any]:
         """Return the members that a warm start goes on with."""
@@ -173,14 +187,16 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
             )
         return there
 
-    def _train(self, there: list, new: list, data: tuple, observer: Any) -> None:
+    def _train(
+        self, there: list, new: list, data: tuple, observer: Any, make_fit: type[Fit]
+    ) -> None:
         """Train the new members, and set the attributes that those trained give."""
         fits, halt = [], Halt()
         for number, member in enumerate(new, len(there)):
             told = observer and observer.of_member(number - len(there))
-            fits.append(MemberFit(number, member, data, halt, told))
+            fits.append(MemberFit(number, member, data, halt, told, make_fit))
         try:
-            train_all(fits, self.n_jobs, self.verbose)
+            train_all(fits, self._jobs_for(fits), self.verbose)
         except KeyboardInterrupt:
             # A later fit may add members, so there is to be no gap.
             whole = takewhile(lambda fit: fit.result is not None, fits)
@@ -193,6 +209,10 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
         self.__dict__.update(attributes)
         if observer:
             observer.end(attributes)
+
+    def _jobs_for(self, fits: list) -> int | None:
+        """Return how many members are trained at the same time."""
+        return jobs_for(fits, self.n_jobs)
 
     def _fitted_by(self, members: list[Any]) -> dict[str, Any]:
         """Return the fitted attributes of an ensemble of some fitted members."""
@@ -240,7 +260,7 @@ class NetworkEnsemble(CallbackSupportMixin, PersistenceMixin, BaseEstimator):
         return tags
 
 
-def _check_same_loss(template, members):
+def check_same_loss(template, members):
     """Raise ValueError where members to keep were trained under another loss."""
     for name in OF_NUMBERS:
         for member in members[:1] if hasattr(template, name) else ():

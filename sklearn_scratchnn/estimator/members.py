@@ -189,6 +189,7 @@ class MemberFit:
         The rows to train on, and those held out or None.
     halt : Halt
     callbacks : MemberObserver, default=None
+    make_fit : type, default=Fit
 
     Attributes
     ----------
@@ -196,11 +197,11 @@ class MemberFit:
         Fitted attributes, and doubts of them; None while it is not trained.
     """
 
-    def __init__(self, number, member, data, halt, callbacks=None):
+    def __init__(self, number, member, data, halt, callbacks=None, make_fit=Fit):
         self.number, self.member, self.halt = number, member, halt
         self.result = None
         with self._named():
-            self.fit = Fit(
+            self.fit = make_fit(
                 member,
                 *data,
                 check_random_state(member.random_state),
@@ -263,7 +264,7 @@ def train_all(fits, n_jobs, verbose=False):
     fits : list of MemberFit
         Whose results are set.
     n_jobs : int or None
-        As of joblib, see `jobs_for`. Threads, unless the caller's joblib backend says
+        As of joblib. Threads, unless the caller's joblib backend says
         otherwise and no callbacks are to be called.
     verbose : bool or int, default=False
         Whether to print a line when a member is trained.
@@ -275,7 +276,7 @@ def train_all(fits, n_jobs, verbose=False):
         threads = {"require": "sharedmem"}
     try:
         with one_blas_thread():
-            train = Parallel(jobs_for(fits, n_jobs), return_as="generator", **threads)
+            train = Parallel(n_jobs, return_as="generator", **threads)
             for fit, result in zip(fits, train(delayed(f.train)() for f in fits)):
                 fit.result = result
                 if verbose:
@@ -301,8 +302,11 @@ def jobs_for(fits, n_jobs):
     int or None
     """
     work = max(
-        member.fit.data.train.n_samples * len(member.fit.network.parameters.theta)
-        for member in fits
+        (
+            member.fit.data.train.n_samples * len(member.fit.network.parameters.theta)
+            for member in fits
+        ),
+        default=0,
     )
     return n_jobs if work >= SHARED_WORK else 1
 

@@ -7,7 +7,7 @@ from sklearn.utils.multiclass import unique_labels
 
 from ..data.checks import check_X_y, label_of
 from ..data.columns import Columns, RawTable
-from ..data.learn import apply, column_means, learn
+from ..data.learn import apply, learn
 from ..data.sample import make_sample
 from ..data.target_scale import TargetScale
 from ..network.losses import loss_with_link
@@ -90,8 +90,7 @@ def _read_held_out(estimator, sample, X_val, y_val, sample_weight_val):
         y_val, loss = estimator._read_y(y_val)
         if isinstance(X_val, RawTable):
             if sample.columns.column_means_ is None:
-                means = column_means(sample)
-                columns = replace(sample.columns, column_means_=means)
+                columns = replace(sample.columns, column_means_=sample.means())
                 sample = sample.encoded(columns)
             X_val = sample.columns.code(X_val)
     except (ValueError, TypeError) as error:

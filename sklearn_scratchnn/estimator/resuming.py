@@ -71,23 +71,17 @@ def fingerprint_of(data):
         Made in one go over the bytes, in less time than an epoch.
     """
     train, held_out = data.train, data.held_out
-    parts = {"X": train.X, "y": _values_of_y(train), "weights": train.weights}
-    prints = {name: _digest(array) for name, array in parts.items()}
+    prints = dict(zip(("X", "y", "weights"), train.digests(digest_of)))
     prints["classes"] = repr(train.classes.tolist())
     prints["categories"] = repr(train.columns.categories_)
     if held_out is not None and held_out.codes is not train.codes:
-        parts = {"X_val": held_out.X, "y_val": _values_of_y(held_out)}
-        parts["weights of X_val"] = held_out.weights
-        prints |= {name: _digest(array) for name, array in parts.items()}
+        names = "X_val", "y_val", "weights of X_val"
+        prints |= zip(names, held_out.digests(digest_of))
     return prints
 
 
-def _values_of_y(sample):
-    """Return the codes of labels, whose names are looked at, or numbers as they are."""
-    return sample.y if sample.loss.predicts_numbers else sample.codes
-
-
-def _digest(array):
+def digest_of(array):
+    """Return a digest of an array, a CSR matrix or a `Table`; of None an empty one."""
     digest = blake2b(digest_size=16)
     if array is None:
         return ""

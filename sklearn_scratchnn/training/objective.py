@@ -324,18 +324,17 @@ class Objective(PenalisedObjective):
             return np.arange(self.n_samples)
         return random_state.permutation(self.n_samples)
 
-    def batches(self, order, batch_size):
+    def batches(self, order, n_batches):
         """Yield minibatches, to be handed to `batch_value_and_gradient`.
 
         Parameters
         ----------
         order : ndarray of int of shape (n_samples,)
             The rows' indices, in the order in which they are visited.
-        batch_size : int
-            Rows of a batch at most, no more than ``block_rows``. Batches are as many as
-            it takes, and of equal size: none has two rows more than another. A last
-            batch of a few rows would make an update of full size from their noise, and
-            swell Adam's second moments.
+        n_batches : int
+            So many that none has more than ``block_rows`` rows. They are of equal size:
+            none has two rows more than another. A last batch of a few rows would make
+            an update of full size from their noise, and swell Adam's second moments.
 
         Yields
         ------
@@ -348,7 +347,7 @@ class Objective(PenalisedObjective):
         ws : Workspace
             For B rows.
         """
-        for rows in np.array_split(order, -(-len(order) // batch_size)):
+        for rows in np.array_split(order, n_batches):
             X, Y = self.rows.take(rows), self.targets.take(rows)
             weight = self._weight(rows, len(rows))
             yield X, Y, weight, self.workspace.head(len(rows))

@@ -57,7 +57,7 @@ def test_targets_are_those_of_the_rows_of_a_batch(objective_of, rows_for, loss):
     order = np.random.RandomState(0).permutation(11)
     for parts, rows in (
         (objective.blocks(), np.arange(1, 12)),  # the first has no weight
-        (objective.batches(order, 4), order + 1),
+        (objective.batches(order, 3), order + 1),
     ):
         parts = [(np.array(X), np.array(Y)) for X, Y, *_ in parts]
         found_X, found_Y = map(np.concatenate, zip(*parts, strict=True))
@@ -100,7 +100,7 @@ def test_the_weights_of_a_batch_are_of_mean_one_over_its_rows(objective_of):
     """So that a batch's loss is a mean; of all blocks they sum to 1."""
     weight = np.arange(12.0)
     objective = objective_of((), sample_weight=weight, block=4)
-    batches = objective.batches(np.arange(11)[::-1], 4)
+    batches = objective.batches(np.arange(11)[::-1], 3)
     mean_one = (weight[1:] / weight[1:].mean())[::-1]
     parts = [mean_one[:4], mean_one[4:8], mean_one[8:]]
     for (_, _, found, _), part in zip(batches, parts, strict=True):
@@ -115,7 +115,7 @@ def test_a_batch_is_a_part_of_the_same_sum(objective_of, loss):
     whole, parts = objective_of(("tanh",), loss), objective_of(("tanh",), loss, block=5)
     value = whole.value_and_gradient()
     summed, gradient = 0.0, np.zeros_like(whole.theta)
-    for X, Y, weight, ws in parts.batches(np.arange(12), 5):
+    for X, Y, weight, ws in parts.batches(np.arange(12), 3):
         summed += Objective.batch_value_and_gradient(parts, X, Y, weight, ws) * len(Y)
         gradient += parts.gradient.theta * len(Y)
     np.testing.assert_allclose(summed / 12, value, rtol=1e-12)

@@ -100,13 +100,11 @@ class GradientDescent(Solver):
         return outcome
 
     def _epoch(self, objective, state, rule, random_state):
-        """Return loss, rate and norm of an epoch: by the core where there is a rule."""
+        """Return loss, rate and norm of an epoch; in the core where there is a rule."""
         if not self.stochastic:
             return self._full_batch_epoch(objective, state, rule)
         order = objective.order(random_state if self.shuffle else None)
-        if rule is not None:
-            return self._compiled_epoch(objective, state, rule, order)
-        return self._minibatch_epoch(objective, state, order)
+        return self._minibatch_epoch(objective, state, rule, order)
 
     def _outcome(self, state, signal):
         """Return why to end after an epoch, or None; lower the rate at a plateau."""
@@ -119,39 +117,24 @@ class GradientDescent(Solver):
         return Outcome.EXHAUSTED if state["epoch"] >= self.max_iter else None
 
     def _full_batch_epoch(self, objective, state, rule):
+        rate, most = self._rate(state, self.max_iter), self.max_grad_norm
+        state["updates"] += 1
         if rule is not None:
-            rate = self._rate(state, self.max_iter)
-            loss, norm = objective.descend(rule, rate, self.max_grad_norm)
-            state["updates"] += 1
+            loss, norm = objective.descend(rule, rate, most)
             return loss, rate, norm
         loss = objective.value_and_gradient()
-        norm, rate = self._update(objective, state, self.max_iter, measure=True)
-        return loss, rate, norm
+        optimizer = self.optimizer, state["optimizer"]
+        return loss, rate, _update(objective, *optimizer, rate, most, measure=True)
 
-    def _compiled_epoch(self, objective, state, rule, order):
-        """Make the updates of an epoch in one call."""
+    def _minibatch_epoch(self, objective, state, rule, order):
         n_batches = -(-len(order) // self.batch_size)
         rates = np.empty(n_batches)
         for i in range(n_batches):
             rates[i] = self._rate(state, self.max_iter * n_batches)
             state["updates"] += 1
-        loss, norm = objective.update_batches(
-            rule, order, n_batches, rates, self.max_grad_norm
-        )
+        settings = self.optimizer, state["optimizer"], self.max_grad_norm
+        loss, norm = make_updates(objective, rule, order, rates, *settings)
         return loss + objective.penalty_value(), float(rates[0]), norm
-
-    def _minibatch_epoch(self, objective, state, order):
-        n = len(order)
-        n_updates = self.max_iter * -(-n // self.batch_size)
-        loss, norm = 0.0, None
-        for X, Y, weight, ws in objective.batches(order, self.batch_size):
-            value = objective.batch_value_and_gradient(X, Y, weight, ws)
-            loss += value * ws.n_rows
-            if norm is None:
-                norm, rate = self._update(objective, state, n_updates, measure=True)
-            else:
-                self._update(objective, state, n_updates)
-        return loss / n + objective.penalty_value(), rate, norm
 
     def _lower_rate(self, state):
         rate = self.schedule.after_plateau(self.rate * state["rate_factor"])
@@ -165,16 +148,50 @@ class GradientDescent(Solver):
         initial = self.rate * state["rate_factor"]
         return self.schedule.rate(initial, state["updates"], n_updates)
 
-    def _update(self, objective, state, n_updates, measure=False):
-        """Make one update; return the gradient's norm, where needed, and the rate."""
-        gradient, most, norm = objective.gradient.theta, self.max_grad_norm, None
-        rate = self._rate(state, n_updates)
-        if measure or most is not None:
-            norm = math.sqrt(dot(gradient, gradient))
-        if most is not None and norm > most:
-            gradient *= most / norm
-        self.optimizer.step(
-            objective.theta, gradient, state["optimizer"], rate, objective.n_weights
-        )
-        state["updates"] += 1
-        return norm, rate
+
+def make_updates(objective, rule, order, rates, optimizer, state, max_norm=None):
+    """Update once for each minibatch: in the core where there is a rule.
+
+    Parameters
+    ----------
+    objective : Objective
+    rule : Rule or None
+        From `Objective.compile_rule`.
+    order : ndarray of int of shape (n_samples,)
+        In which the rows are visited.
+    rates : ndarray of shape (n_batches,)
+    optimizer : Optimizer
+    state : dict
+        The optimizer's, changed in place.
+    max_norm : float or None, default=None
+        Longer gradients are shortened to it.
+
+    Returns
+    -------
+    loss : float
+        The mean over the rows, without penalty.
+    norm : float
+        Of the first gradient.
+    """
+    if rule is not None:
+        return objective.update_batches(rule, order, len(rates), rates, max_norm)
+    loss, first_norm = 0.0, None
+    batches = objective.batches(order, len(rates))
+    for rate, (X, Y, weight, ws) in zip(rates, batches):
+        value = objective.batch_value_and_gradient(X, Y, weight, ws)
+        loss += value * ws.n_rows
+        measure = first_norm is None
+        norm = _update(objective, optimizer, state, rate, max_norm, measure)
+        first_norm = norm if measure else first_norm
+    return loss / len(order), first_norm
+
+
+def _update(objective, optimizer, state, rate, max_norm, measure):
+    """Make one update; return the gradient's norm, where needed."""
+    gradient, norm = objective.gradient.theta, None
+    if measure or max_norm is not None:
+        norm = math.sqrt(dot(gradient, gradient))
+    if max_norm is not None and norm > max_norm:
+        gradient *= max_norm / norm
+    optimizer.step(objective.theta, gradient, state, rate, objective.n_weights)
+    return norm

@@ -1,0 +1,1 @@
+"""Training on blocks of rows that lie on many machines."""

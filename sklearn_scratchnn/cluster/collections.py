@@ -1,0 +1,118 @@
+"""Dask collections as blocks of rows, and answers on the blocks of one."""
+
+import numpy as np
+
+
+def is_collection(X):
+    """Whether X is dask's array, DataFrame or Series."""
+    return hasattr(X, "__dask_graph__") and hasattr(X, "to_delayed")
+
+
+def check_collection(X, name):
+    """Raise TypeError for what is no collection of dask's."""
+    if not is_collection(X):
+        raise TypeError(
+            f"{name} must be a dask array or DataFrame; got {type(X).__name__}. Fit "
+            "the ordinary estimator on rows that lie on this machine, or make a "
+            "collection of them: dask.array.from_array, dask.dataframe.from_pandas."
+        )
+
+
+def parts_of(X, y, sample_weight):
+    """Return the blocks of rows of some collections, as delayed objects.
+
+    Parameters
+    ----------
+    X : dask array or DataFrame of shape (n_samples, n_features)
+    y : dask array, Series or DataFrame of as many rows
+    sample_weight : dask array or Series, or None
+
+    Returns
+    -------
+    list of tuple (X, y, weights)
+        Weights are None where there are none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no collection, or they are cut into different blocks.
+    """
+    given = {"X": X, "y": y, "sample_weight": sample_weight}
+    given = {name: value for name, value in given.items() if value is not None}
+    for name, collection in given.items():
+        check_collection(collection, name)
+    if X.ndim != 2:
+        raise ValueError(f"X must have rows and columns; its shape is {X.shape}.")
+    rows = _chunks(X)
+    cut = {name: _blocks(name, value, rows) for name, value in given.items()}
+    for name, blocks in cut.items():
+        if len(blocks) != len(cut["X"]):
+            raise ValueError(
+                f"{name} is cut into {len(blocks)} blocks of rows, and X into "
+                f"{len(cut['X'])}: cut both at the same rows."
+            )
+    none = [None] * len(cut["X"])
+    return list(zip(cut["X"], cut["y"], cut.get("sample_weight", none)))
+
+
+def _chunks(collection):
+    """Return the rows of each block of an array; None where they are not known."""
+    chunks = getattr(collection, "chunks", None)
+    if chunks is None or np.isnan(chunks[0]).any():
+        return None
+    return chunks[0]
+
+
+def _blocks(name, collection, rows):
+    """Return the delayed blocks of one collection, cut as X is."""
+    own = _chunks(collection)
+    if own is not None and rows is not None and own != rows:
+        if sum(own) != sum(rows):
+            raise ValueError(f"{name} has {sum(own)} rows, and X has {sum(rows)}.")
+        collection = collection.rechunk({0: rows})
+    if _is_array(collection) and collection.ndim == 2:
+        collection = collection.rechunk({1: -1})  # a row lies in one block
+    return list(np.ravel(collection.to_delayed()))
+
+
+def answers(model, method, X):
+    """Return what a fitted estimator answers on the blocks of X, lazily.
+
+    Parameters
+    ----------
+    model : estimator
+        An ordinary one.
+    method : str
+        That takes X alone.
+    X : dask array or DataFrame
+
+    Returns
+    -------
+    dask array
+    """
+    import dask.array as da
+    from dask import delayed
+
+    check_collection(X, "X")
+    blocks = _blocks("X", X, None)
+    rows = _chunks(X) or [np.nan] * len(blocks)
+    # An answer of no rows tells dtype and shape.
+    like = np.zeros((1, X.shape[1]), X.dtype) if _is_array(X) else X._meta_nonempty
+    empty = getattr(model, method)(like)[:0]
+    answer = delayed(_answer)
+    model = delayed(model, pure=True)
+    parts = [
+        da.from_delayed(
+            answer(model, method, x, empty), (n, *empty.shape[1:]), meta=empty
+        )
+        for x, n in zip(blocks, rows)
+    ]
+    return da.concatenate(parts)
+
+
+def _is_array(collection):
+    return hasattr(collection, "chunks")
+
+
+def _answer(model, method, x, empty):
+    return getattr(model, method)(x) if len(x) else empty

@@ -1,0 +1,299 @@
+"""The rows of a cluster, in the form that a fit asks: few at hand, all elsewhere."""
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+
+from ..data.columns import with_means
+from ..data.encoding import find_edges
+from ..data.sample import Sample, check_total
+from ..data.standardize import Standardizer, moments_of
+from ..data.table import Table
+from ..data.target_scale import TargetScale
+from ..data.targets import class_factors
+from . import passes
+from .blocks import Selection, code_block
+from .distribution import groups_for
+from .passes import Part
+from .tree import add_parts
+
+ROWS_AT_HAND = 50_000  # that alpha, relevances and temperature are chosen on
+
+
+@dataclass
+class ClusterSample(Sample):
+    """Rows on a cluster, some of which are at hand.
+
+    Its arrays are those of the rows at hand: all of few rows, else rows at equal
+    distances in every block. Sums and counts are those of all rows.
+
+    Parameters
+    ----------
+    blocks : Blocks, default=None
+        Of `Block`.
+    selections : tuple of Selection, default=()
+        Which of their rows.
+    sizes : ndarray of int of shape (n_blocks,), default=None
+        Rows of each block.
+    weight_of_all : float, default=0.0
+    class_masses : ndarray of shape (n_classes,), default=None
+        The weight of each class; None where rows are not of one class.
+    target_distributions : list of Distribution, default=None
+        Of each column of numbers.
+    local_steps : int, default=1
+        Updates on a block's own rows between two means.
+    """
+
+    blocks: object = None
+    selections: tuple = ()
+    sizes: np.ndarray | None = None
+    weight_of_all: float = 0.0
+    class_masses: np.ndarray | None = None
+    target_distributions: list | None = None
+    local_steps: int = 1
+
+    @property
+    def part(self):
+        """Which rows of every block, and how they are encoded and scaled."""
+        edges = self.encoding and self.encoding.edges
+        return Part(self.selections, self.columns, edges, self.standardizer)
+
+    @property
+    def n_samples(self):
+        """Number of rows."""
+        return int(self.sizes.sum())
+
+    @property
+    def total_weight(self):
+        """Sum of the weights."""
+        return self.weight_of_all
+
+    @property
+    def n_distinct(self):
+        """Number of rows: copies are not looked for."""
+        return self.n_samples
+
+    def at_hand(self):
+        """Return the rows at hand as a sample of their own.
+
+        Returns
+        -------
+        Sample
+        """
+        names = [f.name for f in fields(Sample) if f.init]
+        return Sample(**{name: getattr(self, name) for name in names})
+
+    def distinct(self):
+        """Return the distinct rows of those at hand."""
+        return self.at_hand().distinct()
+
+    def constant_loss(self, label_smoothing=0.0):
+        """Return the least loss of a constant; see `Sample.constant_loss`."""
+        if self.class_masses is not None:
+            codes, weights = np.arange(len(self.classes)), self.class_masses
+        elif self.target_distributions and len(self.target_distributions) == 1:
+            (targets,) = self.target_distributions
+            codes = self.target_scale.inside(targets.values[:, np.newaxis])
+            weights = targets.masses
+        else:
+            return self.at_hand().constant_loss(label_smoothing)
+        n_outputs = len(self.classes)
+        return self.loss.constant_loss(codes, weights, n_outputs, label_smoothing)
+
+    def split(self, fraction, random_state):
+        """Return a part to train on and a part held out, of the rows of every block.
+
+        Parameters
+        ----------
+        fraction : float
+            The share that is held out.
+        random_state : numpy.random.RandomState
+
+        Returns
+        -------
+        train, held_out : ClusterSample
+
+        Raises
+        ------
+        ValueError
+            If there are too few rows.
+        """
+        step = max(2, round(1 / fraction))
+        held = Selection(random_state.randint(2**31), step, True)
+        parts = [self.selected(held.other()), self.selected(held)]
+        if not all(part.n_samples for part in parts):
+            raise ValueError(
+                f"No block has {step} rows of a class, of which one could be held out. "
+                "Give more rows, or set early_stopping=False."
+            )
+        return parts
+
+    def selected(self, selection):
+        """Return a part of every block.
+
+        Parameters
+        ----------
+        selection : Selection
+
+        Returns
+        -------
+        ClusterSample
+        """
+        part = replace(self, selections=(*self.selections, selection), X=None)
+        return part.with_rows()
+
+    def with_rows(self):
+        """Return the sample with what is counted, and with rows at hand."""
+        part = Part(self.selections, self.columns)
+        counted = zip(*self.blocks.collect(passes.size, part))
+        sizes, weights, classes = (list(values) for values in counted)
+        sizes, n = np.array(sizes), sum(sizes)
+        wanted = sizes
+        if n > ROWS_AT_HAND:
+            wanted = np.ceil(sizes * (ROWS_AT_HAND / n)).astype(int)
+        wanted = dict(enumerate(wanted.tolist()))
+        rows = self.blocks.collect(passes.some_rows, part, wanted)
+        rows = [block for block in rows if block is not None]
+        X, codes, weights_at_hand, given = (_joined(parts) for parts in zip(*rows))
+        return replace(
+            self,
+            X=X,
+            y=codes,
+            codes=codes,
+            weights=weights_at_hand,
+            given_weights=given,
+            sizes=sizes,
+            weight_of_all=float(np.sum(weights)),
+        )
+
+    def _cut(self, n_bins):
+        """Return the rows with edges that follow from all rows."""
+        part = Part(self.selections, self.columns)
+        table = isinstance(self.X, Table)
+        places = self.columns.numeric() if table else np.arange(self.X.shape[1])
+        most = groups_for(len(places))
+        found = self.blocks.sum(passes.distributions, part, most, add=passes.add_each)
+        edges = [np.array([])] * (
+            len(self.columns.column_means_) if table else len(places)
+        )
+        for j, column in zip(places, found):
+            edges[j] = find_edges(column.values, column.masses, n_bins)
+            with np.errstate(over="ignore"):
+                if not np.isfinite(np.diff(edges[j])).all():
+                    raise ValueError(
+                        f"Column {j} of X is too wide for numeric_encoding='piecewise':"
+                        " divide it by a constant."
+                    )
+        return self.encoded(self.columns, edges)
+
+    def measured(self, robust=False):
+        """Return how the inputs of all rows are standardised."""
+        edges = self.encoding and self.encoding.edges
+        part, weight = Part(self.selections, self.columns, edges), self.total_weight
+        blocks = self.blocks
+        first = blocks.sum(passes.first_inputs, part, add=passes.first_of)
+        extent = blocks.sum(
+            passes.extent, part, weight, first, add=passes.add_known
+        )
+        powers = blocks.sum(
+            passes.powers, part, weight, extent, add=passes.add_known
+        )
+        with np.errstate(over="ignore", invalid="ignore"):
+            moments = moments_of(extent, powers)
+        return Standardizer.of_moments(moments, robust, self.encoding)
+
+    def digests(self, digest):
+        """Return digests of X, y and the weights of all blocks."""
+        part = Part(self.selections)
+        blocks = self.blocks.collect(passes.digest, part, digest)
+        return [" ".join(prints) for prints in zip(*filter(None, blocks))]
+
+    def means(self):
+        """Return the weighted mean of the known numbers of each column.
+
+        Returns
+        -------
+        ndarray of float64 of shape (n_numbers,)
+        """
+        part, blocks = Part(self.selections), self.blocks
+        first = blocks.sum(passes.numbers_of_first, part, add=passes.first_of)
+        sums, weights = blocks.sum(passes.known_sums, part, first, add=add_parts)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return first + sums / weights
+
+
+def _joined(parts):
+    """Return the rows of all blocks in one array or table, or None."""
+    if parts[0] is None:
+        return None
+    if isinstance(parts[0], Table):
+        numbers = np.concatenate([part.numbers for part in parts])
+        codes = None
+        if parts[0].codes is not None:
+            codes = np.concatenate([part.codes for part in parts])
+        return Table(numbers, codes)
+    return np.concatenate(parts)
+
+
+def make_cluster_sample(raw, facts, columns, class_weight, local_steps):
+    """Return the sample of all rows.
+
+    Parameters
+    ----------
+    raw : Blocks
+        Of `RawBlock`.
+    facts : Facts
+        Of all blocks.
+    columns : Columns
+        As they were learnt, the means 0; or of an earlier fit.
+    class_weight : dict, "balanced" or None
+    local_steps : int
+
+    Returns
+    -------
+    ClusterSample
+        Encoded, but for bins.
+    """
+    loss, factors, masses, units = facts.loss, None, facts.masses, None
+    classes = facts.classes()
+    if loss.predicts_numbers:
+        numbers = [(column.values, column.masses) for column in facts.targets]
+        units = TargetScale.of_columns(numbers, loss)
+    elif class_weight is not None:
+        known = None if masses is None else np.arange(len(classes))
+        with np.errstate(over="ignore", invalid="ignore"):
+            factors = class_factors(class_weight, classes, known, masses)
+            masses = masses * factors
+            check_total(masses.sum())
+    blocks = raw.map(code_block, columns, loss, classes, factors, units)
+    return ClusterSample(
+        X=None,
+        y=None,
+        loss=loss,
+        classes=classes,
+        codes=None,
+        columns=columns,
+        target_scale=units,
+        blocks=blocks,
+        class_masses=masses,
+        target_distributions=facts.targets,
+        local_steps=local_steps,
+    )
+
+
+def ready(sample, learns_means):
+    """Return the sample with means, where columns have gaps, and with rows at hand.
+
+    Parameters
+    ----------
+    sample : ClusterSample
+    learns_means : bool
+
+    Returns
+    -------
+    ClusterSample
+    """
+    if learns_means and not sample.columns.are_numbers:
+        sample = replace(sample, columns=with_means(sample.columns, sample.means()))
+    sample = sample.with_rows()
+    return sample.encoded(sample.columns)

@@ -1,0 +1,216 @@
+"""Blocks on the workers of a dask cluster, and passes over all of them.
+
+Scheduling, moving data and restarts are dask's. A block is a task's result: where a
+worker dies, dask computes its blocks again, elsewhere, and then the tasks that needed
+them.
+"""
+
+from time import monotonic
+
+from .passes import run
+
+LOOK_AROUND = 1.0  # seconds between two looks for workers that came or went
+
+
+class Blocks:
+    """Results of tasks, one a block, on the workers that hold them.
+
+    Parameters
+    ----------
+    client : distributed.Client
+    futures : list of distributed.Future
+    """
+
+    def __init__(self, client, futures):
+        self.client, self.futures = client, list(futures)
+        self._held_by, self._workers, self._looked = {}, None, -LOOK_AROUND
+
+    def __len__(self):
+        return len(self.futures)
+
+    @classmethod
+    def read(cls, client, function, parts, *args):
+        """Start reading blocks.
+
+        Parameters
+        ----------
+        client : distributed.Client
+        function : callable
+            ``function(index, *part, *args)`` returns a block.
+        parts : list of tuple
+            Delayed objects.
+        *args
+            The same ones for all.
+
+        Returns
+        -------
+        Blocks
+        """
+        from dask import delayed
+
+        shared = [delayed(arg) for arg in args]
+        read = delayed(function, pure=False)
+        tasks = [read(i, *part, *shared) for i, part in enumerate(parts)]
+        return cls(client, client.compute(tasks))
+
+    def map(self, function, *args):
+        """Return other blocks, each made of one of these where it lies.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(block, *args)``.
+        *args
+
+        Returns
+        -------
+        Blocks
+        """
+        shared = [self.client.submit(_same, arg, pure=False) for arg in args]
+        futures = [
+            self.client.submit(function, block, *shared, pure=False)
+            for block in self.futures
+        ]
+        return Blocks(self.client, futures)
+
+    def sum(self, function, *args, add):
+        """Return the sum of a function of every block.
+
+        One task a worker; the order of the sum is that of `fold`.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(block, *args)``.
+        *args
+            Futures are replaced by their results.
+        add : callable
+            Of two values.
+
+        Returns
+        -------
+        object
+        """
+        from .tree import fold
+
+        nodes = fold(self._pass(function, args, add), len(self), add)
+        (total,) = nodes.values()
+        return total
+
+    def collect(self, function, *args):
+        """Return a function's value of every block, in a list.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(block, *args)``.
+        *args
+
+        Returns
+        -------
+        list
+        """
+        nodes = self._pass(function, args, None)
+        return [nodes[0, i] for i in range(len(self))]
+
+    def share(self, value):
+        """Return a future of a value that each worker fetches once.
+
+        Parameters
+        ----------
+        value : object
+
+        Returns
+        -------
+        distributed.Future
+        """
+        return self.client.submit(_same, value, pure=False)
+
+    def release(self):
+        """Let the cluster forget the blocks, and stop what still makes them."""
+        futures, self.futures = self.futures, []
+        pending = [future for future in futures if future.status == "pending"]
+        if pending and self.client.status == "running":
+            self.client.cancel(pending)
+
+    def _pass(self, function, args, add):
+        """Return the nodes of all workers."""
+        nodes, tasks = {}, []
+        for worker, indices in self._shares().items():
+            tasks.append(
+                self.client.submit(
+                    run,
+                    [self.futures[i] for i in indices],
+                    len(self),
+                    function,
+                    args,
+                    add,
+                    workers=worker and [worker],
+                    allow_other_workers=worker is not None,
+                    pure=False,
+                )
+            )
+        try:
+            results = self.client.gather(tasks)
+        except BaseException:
+            if self.client.status == "running":
+                self.client.cancel(tasks)
+            raise
+        for result in results:
+            nodes |= result
+        return nodes
+
+    def _shares(self):
+        """Return which blocks each worker computes; looked up where workers change."""
+        if monotonic() - self._looked < LOOK_AROUND:
+            return self._held_by
+        workers = set(self.client.nthreads())
+        if workers != self._workers:
+            from distributed import wait
+
+            wait(self.futures)
+            holders = self.client.who_has(self.futures)
+            held = [next(iter(holders.get(f.key, ())), None) for f in self.futures]
+            self._held_by = shares_of(held, sorted(workers))
+            self._workers = workers
+        self._looked = monotonic()
+        return self._held_by
+
+
+def shares_of(holders, workers):
+    """Return the blocks that each worker is to compute.
+
+    Each computes those that it holds. One that holds none, such as one that has just
+    joined, takes half of what the fullest has.
+
+    Parameters
+    ----------
+    holders : list of str or None
+        Of each block; None where nobody has it.
+    workers : list of str
+
+    Returns
+    -------
+    dict of list of int
+        By worker; None for what dask may compute anywhere.
+
+    Examples
+    --------
+    >>> from sklearn_scratchnn.cluster.workers import shares_of
+    >>> shares_of(["a", "a", "a", "b"], ["a", "b", "c"])
+    {'a': [0], 'b': [3], 'c': [1, 2]}
+    """
+    shares = {worker: [] for worker in workers}
+    for i, holder in enumerate(holders):
+        shares.setdefault(holder if holder in shares else None, []).append(i)
+    for idle in [worker for worker in workers if not shares[worker]]:
+        fullest = max(shares, key=lambda worker: len(shares[worker]))
+        there = shares[fullest]
+        if len(there) > 1:
+            half = len(there) // 2
+            shares[fullest], shares[idle] = there[:half], there[half:]
+    return {worker: indices for worker, indices in shares.items() if indices}
+
+
+def _same(value):
+    return value
