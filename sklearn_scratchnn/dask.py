@@ -17,7 +17,12 @@ from ._compat import _fit_context as fit_context
 from ._typing import Integral
 from .classifier import ScratchMLPClassifier
 from .cluster.collections import is_collection
-from .cluster.estimator import ClusterEnsemble, ClusterNetwork, with_client
+from .cluster.estimator import (
+    ClusterEnsemble,
+    ClusterEstimator,
+    ClusterNetwork,
+    with_client,
+)
 from .cluster.scores import accuracy_sums, add_r2, r2_of, r2_sums
 from .cluster.tree import add_parts
 from .ensemble import ScratchMLPEnsembleClassifier
@@ -34,7 +39,7 @@ OF_A_NETWORK: dict[str, Any] = OF_THE_CLUSTER | {
 }
 
 
-class LabelAnswers:
+class LabelAnswers(ClusterEstimator):
     """What classifiers answer about the blocks of a collection."""
 
     def predict(self, X: Any) -> Any:
@@ -48,6 +53,7 @@ class LabelAnswers:
         Returns
         -------
         labels : dask array of shape (n_samples,) or (n_samples, n_labels)
+            Not computed yet.
         """
         return self._answer("predict", X)
 
@@ -61,6 +67,7 @@ class LabelAnswers:
         Returns
         -------
         probabilities : dask array of shape (n_samples, n_outputs)
+            Not computed yet.
         """
         return self._answer("predict_proba", X)
 
@@ -74,6 +81,7 @@ class LabelAnswers:
         Returns
         -------
         log_probabilities : dask array of shape (n_samples, n_outputs)
+            Natural logarithms, not computed yet.
         """
         return self._answer("predict_log_proba", X)
 
@@ -120,27 +128,19 @@ class DaskScratchMLPClassifier(LabelAnswers, ClusterNetwork, ScratchMLPClassifie
     train, but for the order of sums: each pass sends the parameters to the workers, and
     brings back the sum of the gradients. Under "adam", "adamw" and "sgd" the blocks
     make ``local_steps`` updates on minibatches of their own rows, and then their
-    parameters and moments are averaged [1]_.
+    parameters and moments are averaged [1]_. What "auto" chooses on held-out rows
+    (alpha, relevances, temperature) is chosen on 50,000 rows, taken at equal distances
+    from every block; on all of fewer rows.
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto", int or array-like of int, default="auto"
-        This and all that follow, but for the last two, are those of
-        `ScratchMLPClassifier`. What "auto" chooses on held-out rows (alpha, relevances,
-        temperature) is chosen on 50,000 rows, taken at equal distances from every
-        block; on all of fewer rows.
     local_steps : "auto" or int, default="auto"
-        Updates that a block makes between two averages; "auto" is 20. With 1, the rows
+        Updates that a block makes between two averages; "auto" is 50. With 1, the rows
         of each minibatch are those of all blocks, as on one machine, and each update
         takes a round trip.
     client : distributed.Client, default=None
         Of the cluster; None for the current one. Clones share it, and pickles are
         without.
-
-    Attributes
-    ----------
-    coefs_ : list of ndarray
-        This and all others as of `ScratchMLPClassifier`.
 
     See Also
     --------
@@ -219,18 +219,10 @@ class DaskScratchMLPRegressor(ClusterNetwork, ScratchMLPRegressor):
 
     Parameters
     ----------
-    hidden_layer_sizes : "auto", int or array-like of int, default="auto"
-        This and all that follow, but for the last two, are those of
-        `ScratchMLPRegressor`.
     local_steps : "auto" or int, default="auto"
         As of `DaskScratchMLPClassifier`.
     client : distributed.Client, default=None
         As of `DaskScratchMLPClassifier`.
-
-    Attributes
-    ----------
-    coefs_ : list of ndarray
-        This and all others as of `ScratchMLPRegressor`.
 
     See Also
     --------
@@ -302,6 +294,7 @@ class DaskScratchMLPRegressor(ClusterNetwork, ScratchMLPRegressor):
         Returns
         -------
         y : dask array of shape (n_samples,) or (n_samples, n_targets)
+            Not computed yet.
         """
         return self._answer("predict", X)
 
@@ -330,19 +323,12 @@ class DaskScratchMLPEnsembleClassifier(
 ):
     """`ScratchMLPEnsembleClassifier` over the blocks of dask arrays and DataFrames.
 
+    With ``n_jobs=None`` all members are trained at the same time.
+
     Parameters
     ----------
-    estimator : ScratchMLPClassifier, default=None
-        This and all that follow, but for the last, are those of
-        `ScratchMLPEnsembleClassifier`; ``n_jobs`` of None trains all members at
-        the same time.
     client : distributed.Client, default=None
         As of `DaskScratchMLPClassifier`.
-
-    Attributes
-    ----------
-    estimators_ : list of ScratchMLPClassifier
-        The members, ordinary ones; all others as of `ScratchMLPEnsembleClassifier`.
 
     See Also
     --------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 from contextlib import contextmanager
 from functools import reduce
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
 from ..data.columns import Columns
@@ -17,6 +18,7 @@ from ..estimator.base import unchanged_on_error
 from ..estimator.callback_observer import callback_observer, ensemble_observer
 from ..estimator.caller import warn_caller
 from ..estimator.ensemble import check_same_loss
+from ..estimator.persistence import PersistenceMixin
 from ..estimator.reading import check_same_kind, check_same_outputs
 from ..network.losses import loss_with_link
 from . import passes
@@ -26,7 +28,7 @@ from .fitting import ClusterFit
 from .sample import make_cluster_sample, ready
 from .workers import Blocks
 
-LOCAL_STEPS = 20  # updates on a block's own rows between two means
+LOCAL_STEPS = 50  # updates on a block's own rows between two means
 
 
 def with_client(cls):
@@ -50,7 +52,7 @@ def with_client(cls):
     if not cls.has_local_steps:
         own = own[1:]
 
-    def __init__(self, *args: Any, client: Any = None, **params: Any) -> None:
+    def __init__(self, *args, client=None, **params):
         if cls.has_local_steps:
             self.local_steps = params.pop("local_steps", "auto")
         cls.twin.__init__(self, *args, **params)
@@ -60,24 +62,41 @@ def with_client(cls):
     __init__.__signature__ = twin.replace(parameters=parameters)
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = __init__
+    cls.__doc__ = _joined_docstring(cls)
     return cls
 
 
-class ClusterEstimator:
+def _joined_docstring(cls):
+    """Return a docstring with the twin's parameters before its own, and attributes."""
+    own, twin = inspect.getdoc(cls), inspect.getdoc(cls.twin)
+    parameters, attributes = (
+        re.search(rf"(?ms)^{name}\n-+\n(.*?)(?=\n\n\w[\w ]+\n---)", twin)[1]
+        for name in ("Parameters", "Attributes")
+    )
+    heading = "Parameters\n----------\n"
+    own = own.replace(heading, f"{heading}{parameters}\n\n")
+    see = "See Also\n--------\n"
+    return own.replace(see, f"Attributes\n----------\n{attributes}\n\n{see}")
+
+
+class ClusterEstimator(PersistenceMixin, BaseEstimator):
     """What the estimators for clusters share.
 
     One of them names its ordinary twin, which it is a subclass of: parameters, fitted
     attributes and all answers about arrays are the twin's.
     """
 
-    twin: type
+    twin: Any
+    client: Any
+    n_features_in_: int
+    feature_names_in_: np.ndarray
     has_local_steps = True
 
     def __sklearn_clone__(self) -> Self:
         """Share the client, of which there can be no copy."""
         bare = copy.copy(self)
         bare.client = None
-        unfitted = super(ClusterEstimator, bare).__sklearn_clone__()
+        unfitted: Any = super(ClusterEstimator, bare).__sklearn_clone__()
         unfitted.client = self.client
         return unfitted
 

@@ -8,6 +8,9 @@ from . import passes
 from .passes import Batches, Spec
 from .tree import add_parts
 
+# Updates that a block makes in an epoch, if one machine would make as many. With fewer
+# networks learn too little; with more its minibatches become too small to be quick.
+MOST_UPDATES = 1000
 LARGE_PARAMETERS = 2**20  # bytes, from which each worker fetches them from another
 
 
@@ -114,8 +117,11 @@ class ClusterObjective(PenalisedObjective):
         Order
         """
         seed = None if random_state is None else random_state.randint(2**31)
-        n_rows = self.n_samples if self.local_steps == 1 else self._sizes.max()
-        return Order(seed, int(n_rows))
+        if self.local_steps == 1:
+            return Order(seed, self.n_samples)
+        size, most = self.block_rows, int(self._sizes.max())
+        as_one_machine = min(-(-self.n_samples // size), MOST_UPDATES, most)
+        return Order(seed, size * max(as_one_machine, -(-most // size)))
 
     def compile_rule(self, optimizer, state):
         """Return what makes updates on the workers, or None where each is the client's.

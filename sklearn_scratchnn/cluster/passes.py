@@ -5,12 +5,11 @@ applies one to the blocks of a worker, and adds up what it may.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..data.means import first_numbers, sums_of_known
-from ..data.sample import Sample
 from ..data.standardize import BlocksOfRows, Standardizer
 from ..network.activations import ACTIVATIONS
 from ..network.loss import Loss
@@ -440,9 +439,4 @@ def _rows_of_batches(block, spec, seed, start, stop, n_batches):
     if not len(order):
         return None
     rows = order.astype(np.intp)
-    return replace_rows(sample, rows if sample.subset is None else sample.subset[rows])
-
-
-def replace_rows(sample: Sample, rows):
-    """Return a sample of other rows, encoded and scaled as it is."""
-    return replace(sample, subset=rows)
+    return sample.only(rows if sample.subset is None else sample.subset[rows])

@@ -44,7 +44,8 @@ def r2_sums(model, X, y, weights):
     mean, around_mean, residual : ndarray of shape (n_targets,)
         The mean of y, and the sums of squares around it and of the residuals.
     """
-    y = np.asarray(y, float).reshape(len(X), -1)
+    y = np.asarray(y, float)
+    y = y if y.ndim == 2 else y[:, np.newaxis]
     if len(X) == 0:
         zeros = np.zeros(y.shape[1])
         return 0.0, zeros, zeros, zeros

@@ -245,6 +245,7 @@ class Sample:
         Returns
         -------
         ndarray of float64 of shape (n_numbers,)
+            NaN for a column without any.
         """
         return column_means(self.in_fixed_order())
 
@@ -259,6 +260,7 @@ class Sample:
         Returns
         -------
         list of str
+            Empty ones for what is not there.
         """
         # Of labels the codes: their names are looked at elsewhere.
         y = self.y if self.loss.predicts_numbers else self.codes
@@ -275,6 +277,7 @@ class Sample:
         Returns
         -------
         Standardizer
+            Of the rows that take part, by their weights.
         """
         rows = self.in_fixed_order()
         return Standardizer.from_rows(

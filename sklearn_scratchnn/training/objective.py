@@ -319,6 +319,7 @@ class Objective(PenalisedObjective):
         Returns
         -------
         ndarray of int of shape (n_samples,)
+            Indices.
         """
         if random_state is None:
             return np.arange(self.n_samples)

@@ -137,7 +137,7 @@ def test_all_that_is_public_was_found():
 
 
 PUBLIC = ["", ".core", ".plotting", ".callbacks", ".deploy"]
-PUBLIC += [".network.gradient_check"]
+PUBLIC += [".network.gradient_check", ".dask"]
 
 
 @pytest.mark.parametrize("module", PUBLIC)

@@ -39,7 +39,7 @@ ROOMS = {
     "data": [
         "distinct encoding frames split standardize table target_scale targets rows",
         "row_source",
-        "column_checks",
+        "column_checks means",
         "columns",
         "checks table_encoding",
         "sample",
@@ -56,6 +56,16 @@ ROOMS = {
         "base",
         "ensemble",
     ],
+    "cluster": [
+        "collections distribution scores tree",
+        "facts",
+        "blocks",
+        "passes",
+        "objective workers",
+        "sample",
+        "fitting",
+        "estimator",
+    ],
     "displays": [
         "curves figures",
         "importance_display network_display reliability_display training_display",
@@ -63,7 +73,11 @@ ROOMS = {
     ],
     "callbacks": ["base", "checkpoint early_stopping validation_monitor"],
     "deploy": ["onnx_graph skops", "onnx"],
-    "public": ["_show_versions classifier regressor plotting", "ensemble", "__init__"],
+    "public": [
+        "_show_versions classifier regressor plotting",
+        "ensemble",
+        "__init__ dask",
+    ],
 }
 KNOWS = {
     "ground": [],
@@ -72,10 +86,11 @@ KNOWS = {
     "training": ["network", "core"],
     "data": ["network"],
     "estimator": ["network", "core", "training", "data"],
+    "cluster": ["network", "training", "data", "estimator"],
     "displays": ["data", "estimator"],
     "callbacks": ["training"],
     "deploy": ["network", "training", "estimator", "public"],
-    "public": ["network", "core", "data", "estimator", "displays"],
+    "public": ["network", "core", "data", "estimator", "cluster", "displays"],
 }
 FLOOR = {
     (room, name): i
