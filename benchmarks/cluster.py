@@ -90,19 +90,17 @@ def given(hidden, **params):
     } | params
 
 
-def overheads():
+def overheads(sizes):
     """Return rows of a table: milliseconds of a pass over next to no rows."""
     from distributed import Client
 
     from sklearn_scratchnn.dask import DaskScratchMLPClassifier
 
     rows = []
-    for n_workers, n_blocks in ((2, 2), (2, 16), (2, 64), (4, 64)):
+    for n_workers, n_blocks in sizes:
         with cluster(n_workers) as there, Client(there):
             X, y = collections(10 * n_blocks, 10)
-            times = passes_of(
-                DaskScratchMLPClassifier(**given(100, max_iter=60)), X, y
-            )
+            times = passes_of(DaskScratchMLPClassifier(**given(100, max_iter=60)), X, y)
             ms = 1000 * np.median(times)
             rows.append([f"{n_workers} workers, {n_blocks} blocks", f"{ms:.1f}"])
     return rows
@@ -151,7 +149,7 @@ def memory_of(client):
     return max(client.run(lambda: psutil.Process().memory_info().rss).values()) / MB
 
 
-def large(n_rows):
+def large(n_rows, trainings):
     """Return rows of a table: a fit of more rows than one worker has room for."""
     import threading
 
@@ -161,10 +159,7 @@ def large(n_rows):
 
     X_new, y_new = draw(100_000, 10**6)
     rows = []
-    for name, params in {
-        "L-BFGS, 30 epochs, (100,)": given(100, max_iter=30),
-        "Adam, one epoch, (100,)": given(100, solver="adam", max_iter=1),
-    }.items():
+    for name, params in trainings.items():
         with cluster(4, "1GiB") as there, Client(there) as client:
             client.run(lambda: __import__("sklearn_scratchnn.dask") and None)
             idle, most, done = memory_of(client), [], threading.Event()
@@ -293,9 +288,19 @@ def main():
     parser.add_argument("--only", nargs="*", default=[], help="names of tables")
     options = parser.parse_args()
     n_rows = 40_000 if options.quick else options.rows
-    middle, few = (40_000, 16_000) if options.quick else (2_000_000, 200_000)
+    middle, few = (40_000, 2_000) if options.quick else (2_000_000, 200_000)
+    sizes = [(2, 2), (2, 16), (2, 64), (4, 64)]
+    trainings = {
+        "L-BFGS, 30 epochs, (100,)": given(100, max_iter=30),
+        "Adam, one epoch, (100,)": given(100, solver="adam", max_iter=1),
+    }
+    if options.quick:
+        sizes, trainings = sizes[:1], dict([*trainings.items()][1:])
     tables = {
-        "overhead": (["a pass over next to no rows", "ms, median"], overheads),
+        "overhead": (
+            ["a pass over next to no rows", "ms, median"],
+            lambda: overheads(sizes),
+        ),
         "pass": (
             [f"a pass of {middle:,} x {N_FEATURES}, (100,)", "s", "of one process"],
             lambda: passes(middle),
@@ -309,7 +314,7 @@ def main():
                 "MB, at most",
                 "MB spilled",
             ],
-            lambda: large(n_rows),
+            lambda: large(n_rows, trainings),
         ),
         "peers": (
             [f"{few:,} x {N_FEATURES}, 2 workers", "s", "log-loss"],

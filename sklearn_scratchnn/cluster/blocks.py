@@ -267,9 +267,7 @@ def code_block(raw, columns, loss, classes, factors=None, units=None):
                 X = RawTable(list(X.T), names, X, X)
             X = columns.code(_conformed(X, columns))
             X = Table(X.numbers, X.codes)
-        sample = make_sample(
-            X, raw.y, loss, classes, raw.weights, target_scale=units
-        )
+        sample = make_sample(X, raw.y, loss, classes, raw.weights, target_scale=units)
         if factors is not None:
             sample = weigh_by_factors(sample, factors)
             if not sample.n_samples:

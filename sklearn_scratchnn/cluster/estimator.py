@@ -28,7 +28,7 @@ from .fitting import ClusterFit
 from .sample import make_cluster_sample, ready
 from .workers import Blocks
 
-LOCAL_STEPS = 50  # updates on a block's own rows between two means
+LOCAL_STEPS = 50  # updates on a worker's own rows between two means
 
 
 def with_client(cls):

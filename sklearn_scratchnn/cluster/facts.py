@@ -121,9 +121,7 @@ class Facts:
         """Return what both say; raise ValueError where these do not suit each other."""
         self._check_same_shape(other)
         labels, masses = self._joined_labels(other)
-        targets = self.targets and [
-            a + b for a, b in zip(self.targets, other.targets)
-        ]
+        targets = self.targets and [a + b for a, b in zip(self.targets, other.targets)]
         return replace(
             self,
             n_rows=self.n_rows + other.n_rows,

@@ -7,8 +7,9 @@ from ..training.objective import PenalisedObjective
 from . import passes
 from .passes import Batches, Spec
 from .tree import add_parts
+from .workers import Blocks
 
-# Updates that a block makes in an epoch, if one machine would make as many. With fewer
+# Updates that a worker makes in an epoch, if one machine would make as many. With fewer
 # networks learn too little; with more its minibatches become too small to be quick.
 MOST_UPDATES = 1000
 LARGE_PARAMETERS = 2**20  # bytes, from which each worker fetches them from another
@@ -61,11 +62,12 @@ class ClusterObjective(PenalisedObjective):
             )
         )
 
-    def _sum(self, function, *args):
+    def _sum(self, function, *args, over=Blocks.sum):
         theta = self.theta.copy()
         if theta.nbytes > LARGE_PARAMETERS:
             theta = self._blocks.share(theta)
-        return self._blocks.sum(function, self._spec, theta, *args, add=add_parts)
+        given = self._spec, theta, *args
+        return over(self._blocks, function, *given, add=add_parts)
 
     def _dropout_seed(self):
         if self.draw_mask is None:
@@ -119,7 +121,7 @@ class ClusterObjective(PenalisedObjective):
         seed = None if random_state is None else random_state.randint(2**31)
         if self.local_steps == 1:
             return Order(seed, self.n_samples)
-        size, most = self.block_rows, int(self._sizes.max())
+        size, most = self.block_rows, self._blocks.rows_at_most(self._sizes)
         as_one_machine = min(-(-self.n_samples // size), MOST_UPDATES, most)
         return Order(seed, size * max(as_one_machine, -(-most // size)))
 
@@ -140,14 +142,14 @@ class ClusterObjective(PenalisedObjective):
         return LocalRule(optimizer, state)
 
     def update_batches(self, rule, order, n_batches, rates, max_norm):
-        """Let the blocks make updates, and take the mean of what they come to.
+        """Let the workers make updates, and take the mean of what they come to.
 
         Parameters
         ----------
         rule : LocalRule
         order : Order
         n_batches : int
-            Of every block.
+            Of every worker.
         rates : ndarray of shape (n_batches,)
         max_norm : float or None
 
@@ -172,7 +174,9 @@ class ClusterObjective(PenalisedObjective):
                 self._dropout_seed(),
             )
             settings = batches, rule.optimizer, rule.state, self.penalty, max_norm
-            *sums, weight = self._sum(passes.local_updates, *settings)
+            *sums, weight = self._sum(
+                passes.local_updates, *settings, over=Blocks.sum_of_workers
+            )
             loss, norm, theta, *states = (part / weight for part in sums)
             self.theta[:] = theta
             for name, mean in zip(arrays, states):

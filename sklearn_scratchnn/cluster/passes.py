@@ -6,6 +6,7 @@ applies one to the blocks of a worker, and adds up what it may.
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 
@@ -51,6 +52,30 @@ def run(blocks, n_blocks, function, args, add=None):
             values = [function(block, *args) for block in blocks]
     nodes = {(0, block.index): value for block, value in zip(blocks, values)}
     return nodes if add is None else fold(nodes, n_blocks, add)
+
+
+def run_together(blocks, function, args, add):
+    """Apply a function to all blocks of a worker, or of each of its threads.
+
+    Parameters
+    ----------
+    blocks : list of Block
+    function : callable
+        ``function(blocks, *args)``.
+    args : tuple
+    add : callable
+        Of two values.
+
+    Returns
+    -------
+    object
+        The sum over the threads.
+    """
+    n_threads = min(threads_of_worker(), len(blocks))
+    shares = [blocks[i::n_threads] for i in range(n_threads)]
+    with one_blas_thread(), ThreadPoolExecutor(n_threads) as pool:
+        values = pool.map(lambda share: function(share, *args), shares)
+        return reduce(add, values)
 
 
 def threads_of_worker():
@@ -359,12 +384,14 @@ def batch(block, spec, theta, seed, i, n_batches, dropout_seed):
         return value, weight * objective.gradient.theta.astype(np.float64), weight
 
 
-def local_updates(block, spec, theta, batches, optimizer, state, penalty, max_norm):
-    """Make some updates on minibatches of the block's own rows.
+def local_updates(blocks, spec, theta, batches, optimizer, state, penalty, max_norm):
+    """Make some updates on minibatches of a worker's own rows.
+
+    The blocks take turns, each with as many minibatches as it has a share of the rows.
 
     Parameters
     ----------
-    block : Block
+    blocks : list of Block
     spec : Spec
     theta : ndarray of shape (n_parameters,)
     batches : Batches
@@ -378,35 +405,53 @@ def local_updates(block, spec, theta, batches, optimizer, state, penalty, max_no
     -------
     tuple
         The sum of the rows' losses, the first gradient's norm, the parameters and each
-        array of the state, all times the weight of the block's rows, and that weight.
+        array of the state, all times the number of the worker's rows, and that number.
     """
-    start, stop, n_batches = batches.start, batches.stop, batches.n_batches
-    rows = _rows_of_batches(block, spec, batches.seed, start, stop, n_batches)
-    arrays = {name: array.copy() for name, array in state.items() if name != "t"}
-    if rows is None:
-        zeros = np.zeros(len(theta))
-        return 0.0, 0.0, zeros, *(zeros for _ in arrays), 0.0
-    seed = None
-    if batches.dropout_seed is not None:
-        seed = batches.dropout_seed, block.index
-    n_updates = min(stop - start, rows.n_samples)
-    size = -(-rows.n_samples // n_updates)
-    objective = spec.objective(rows, theta, seed, penalty=penalty, block_rows=size)
-    state = {**state, **arrays}
-    rule = objective.compile_rule(optimizer, state)
-    order, rates = np.arange(rows.n_samples), batches.rates[:n_updates]
-    with np.errstate(all="ignore"):
-        loss, norm = make_updates(
-            objective, rule, order, rates, optimizer, state, max_norm
+    sizes = np.array([batches.sizes[block.index] for block in blocks])
+    n_rows, theta = sizes.sum(), theta.copy()
+    names = [name for name in state if name != "t"]
+    state = {**state, **{name: state[name].copy() for name in names}}
+    losses, first_norm = 0.0, 0.0
+    for i, n_updates in batches.turns(sizes):
+        rows = _rows_of_batches(
+            blocks[i],
+            spec,
+            batches.seed,
+            batches.start,
+            batches.stop,
+            batches.n_batches,
         )
-    weight = batches.weights[block.index]
-    values = loss, norm, objective.theta, *(state[name] for name in arrays)
-    return *(weight * np.asarray(v, np.float64) for v in values), weight
+        if rows is None:
+            continue
+        n_updates = min(n_updates, rows.n_samples)
+        objective = spec.objective(
+            rows,
+            theta,
+            batches.dropout_seed and (batches.dropout_seed, blocks[i].index),
+            penalty=penalty,
+            block_rows=-(-rows.n_samples // n_updates),
+        )
+        rule, order = objective.compile_rule(optimizer, state), objective.order()
+        rates = np.interp(
+            np.linspace(0, 1, n_updates),
+            np.linspace(0, 1, len(batches.rates)),
+            batches.rates,
+        )
+        with np.errstate(all="ignore"):
+            loss, norm = make_updates(
+                objective, rule, order, rates, optimizer, state, max_norm
+            )
+        if rule is not None and "t" in state:
+            state["t"] = rule.t
+        theta, losses = objective.theta, losses + sizes[i] * loss
+        first_norm = first_norm or norm
+    values = first_norm, theta, *(state[name] for name in names)
+    return losses, *(n_rows * np.asarray(v, np.float64) for v in values), float(n_rows)
 
 
 @dataclass(frozen=True)
 class Batches:
-    """Some of the minibatches of an epoch, of every block's own rows.
+    """Some of the minibatches of an epoch, of every worker's own rows.
 
     Parameters
     ----------
@@ -415,8 +460,8 @@ class Batches:
     start, stop, n_batches : int
         Which batches, of how many.
     rates : ndarray of shape (stop - start,)
-    weights : ndarray of shape (n_blocks,)
-        By which the blocks count in the mean.
+    sizes : ndarray of int of shape (n_blocks,)
+        Rows of each block.
     dropout_seed : int or None
     """
 
@@ -425,8 +470,28 @@ class Batches:
     stop: int
     n_batches: int
     rates: np.ndarray
-    weights: np.ndarray
+    sizes: np.ndarray
     dropout_seed: int | None
+
+    def turns(self, sizes):
+        """Return the order in which blocks take turns, and how many updates each.
+
+        Parameters
+        ----------
+        sizes : ndarray of int
+            Rows of the blocks.
+
+        Returns
+        -------
+        list of tuple (int, int)
+        """
+        n_updates = np.maximum(
+            1, np.rint((self.stop - self.start) * sizes / max(1, sizes.sum()))
+        ).astype(int)
+        order = np.arange(len(sizes))
+        if self.seed is not None:
+            order = np.random.RandomState([self.seed, self.start]).permutation(order)
+        return [(i, n_updates[i].item()) for i in order]
 
 
 def _rows_of_batches(block, spec, seed, start, stop, n_batches):

@@ -41,7 +41,7 @@ class ClusterSample(Sample):
     target_distributions : list of Distribution, default=None
         Of each column of numbers.
     local_steps : int, default=1
-        Updates on a block's own rows between two means.
+        Updates on a worker's own rows between two means.
     """
 
     blocks: object = None
@@ -192,12 +192,8 @@ class ClusterSample(Sample):
         part, weight = Part(self.selections, self.columns, edges), self.total_weight
         blocks = self.blocks
         first = blocks.sum(passes.first_inputs, part, add=passes.first_of)
-        extent = blocks.sum(
-            passes.extent, part, weight, first, add=passes.add_known
-        )
-        powers = blocks.sum(
-            passes.powers, part, weight, extent, add=passes.add_known
-        )
+        extent = blocks.sum(passes.extent, part, weight, first, add=passes.add_known)
+        powers = blocks.sum(passes.powers, part, weight, extent, add=passes.add_known)
         with np.errstate(over="ignore", invalid="ignore"):
             moments = moments_of(extent, powers)
         return Standardizer.of_moments(moments, robust, self.encoding)

@@ -30,7 +30,7 @@ def fold(nodes, n_blocks, add):
     >>> from sklearn_scratchnn.cluster.tree import fold
     >>> leaves = {(0, i): i for i in (0, 1, 2)}
     >>> fold(leaves, 5, lambda a, b: a + b)
-    {(1, 0): 1, (0, 2): 2}
+    {(0, 2): 2, (1, 0): 1}
     """
     highest, nodes, level = {}, dict(nodes), 0
     while (width := width_of(n_blocks, level)) > 1:

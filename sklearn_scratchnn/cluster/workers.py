@@ -5,9 +5,11 @@ worker dies, dask computes its blocks again, elsewhere, and then the tasks that 
 them.
 """
 
+from functools import reduce
 from time import monotonic
 
-from .passes import run
+from .passes import run, run_together
+from .tree import fold
 
 LOOK_AROUND = 1.0  # seconds between two looks for workers that came or went
 
@@ -91,11 +93,48 @@ class Blocks:
         -------
         object
         """
-        from .tree import fold
-
-        nodes = fold(self._pass(function, args, add), len(self), add)
-        (total,) = nodes.values()
+        nodes = {}
+        for found in self._pass(run, len(self), function, args, add):
+            nodes |= found
+        (total,) = fold(nodes, len(self), add).values()
         return total
+
+    def sum_of_workers(self, function, *args, add):
+        """Return the sum over workers of a function of each one's blocks.
+
+        The order of the sum, and so its rounding, is that of the workers.
+
+        Parameters
+        ----------
+        function : callable
+            ``function(blocks, *args)``, called for each thread of a worker.
+        *args
+            Futures are replaced by their results.
+        add : callable
+            Of two values.
+
+        Returns
+        -------
+        object
+        """
+        return reduce(add, self._pass(run_together, function, args, add))
+
+    def rows_at_most(self, sizes):
+        """Return how many rows the fullest thread of a worker has.
+
+        Parameters
+        ----------
+        sizes : ndarray of int of shape (n_blocks,)
+
+        Returns
+        -------
+        int
+        """
+        most = 0
+        for worker, indices in self._shares().items():
+            threads = min(self._workers.get(worker, 1), len(indices))
+            most = max(most, -(-int(sizes[indices].sum()) // threads))
+        return most
 
     def collect(self, function, *args):
         """Return a function's value of every block, in a list.
@@ -110,7 +149,9 @@ class Blocks:
         -------
         list
         """
-        nodes = self._pass(function, args, None)
+        nodes = {}
+        for found in self._pass(run, len(self), function, args, None):
+            nodes |= found
         return [nodes[0, i] for i in range(len(self))]
 
     def share(self, value):
@@ -133,38 +174,31 @@ class Blocks:
         if pending and self.client.status == "running":
             self.client.cancel(pending)
 
-    def _pass(self, function, args, add):
-        """Return the nodes of all workers."""
-        nodes, tasks = {}, []
-        for worker, indices in self._shares().items():
-            tasks.append(
-                self.client.submit(
-                    run,
-                    [self.futures[i] for i in indices],
-                    len(self),
-                    function,
-                    args,
-                    add,
-                    workers=worker and [worker],
-                    allow_other_workers=worker is not None,
-                    pure=False,
-                )
+    def _pass(self, task, *args):
+        """Return what a task makes of each worker's blocks."""
+        tasks = [
+            self.client.submit(
+                task,
+                [self.futures[i] for i in indices],
+                *args,
+                workers=worker and [worker],
+                allow_other_workers=worker is not None,
+                pure=False,
             )
+            for worker, indices in self._shares().items()
+        ]
         try:
-            results = self.client.gather(tasks)
+            return self.client.gather(tasks)
         except BaseException:
             if self.client.status == "running":
                 self.client.cancel(tasks)
             raise
-        for result in results:
-            nodes |= result
-        return nodes
 
     def _shares(self):
         """Return which blocks each worker computes; looked up where workers change."""
         if monotonic() - self._looked < LOOK_AROUND:
             return self._held_by
-        workers = set(self.client.nthreads())
+        workers = self.client.nthreads()
         if workers != self._workers:
             from distributed import wait
 
