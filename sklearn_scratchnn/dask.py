@@ -126,8 +126,8 @@ class DaskScratchMLPClassifier(LabelAnswers, ClusterNetwork, ScratchMLPClassifie
 
     Under "lbfgs", "gd" and "gauss_newton" it is the network that one machine would
     train, but for the order of sums: each pass sends the parameters to the workers, and
-    brings back the sum of the gradients. Under "adam", "adamw" and "sgd" the blocks
-    make ``local_steps`` updates on minibatches of their own rows, and then their
+    brings back the sum of the gradients. Under "adam", "adamw" and "sgd" each worker
+    makes ``local_steps`` updates on minibatches of its own rows, and then all
     parameters and moments are averaged [1]_. What "auto" chooses on held-out rows
     (alpha, relevances, temperature) is chosen on 50,000 rows, taken at equal distances
     from every block; on all of fewer rows.
@@ -135,7 +135,7 @@ class DaskScratchMLPClassifier(LabelAnswers, ClusterNetwork, ScratchMLPClassifie
     Parameters
     ----------
     local_steps : "auto" or int, default="auto"
-        Updates that a block makes between two averages; "auto" is 50. With 1, the rows
+        Updates that a worker makes between two averages; "auto" is 50. With 1, the rows
         of each minibatch are those of all blocks, as on one machine, and each update
         takes a round trip.
     client : distributed.Client, default=None
@@ -148,9 +148,10 @@ class DaskScratchMLPClassifier(LabelAnswers, ClusterNetwork, ScratchMLPClassifie
 
     Notes
     -----
-    Sums are taken in an order that the cut into blocks alone decides. So an integer
-    ``random_state`` gives the same bits on any number of workers, also where one dies
-    and its blocks are computed again; BLAS has one thread there.
+    Sums are taken in an order that the cut into blocks alone decides. So under the
+    full-batch solvers an integer ``random_state`` gives the same bits on any number of
+    workers, also where one dies and its blocks are computed again. Under the others,
+    bits depend on which worker holds what. BLAS has one thread there.
 
     References
     ----------

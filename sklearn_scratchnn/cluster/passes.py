@@ -413,21 +413,15 @@ def local_updates(blocks, spec, theta, batches, optimizer, state, penalty, max_n
     state = {**state, **{name: state[name].copy() for name in names}}
     losses, first_norm = 0.0, 0.0
     for i, n_updates in batches.turns(sizes):
-        rows = _rows_of_batches(
-            blocks[i],
-            spec,
-            batches.seed,
-            batches.start,
-            batches.stop,
-            batches.n_batches,
-        )
+        block, which = blocks[i], (batches.start, batches.stop, batches.n_batches)
+        rows = _rows_of_batches(block, spec, batches.seed, *which)
         if rows is None:
             continue
         n_updates = min(n_updates, rows.n_samples)
         objective = spec.objective(
             rows,
             theta,
-            batches.dropout_seed and (batches.dropout_seed, blocks[i].index),
+            batches.dropout_seed and (batches.dropout_seed, block.index),
             penalty=penalty,
             block_rows=-(-rows.n_samples // n_updates),
         )

@@ -67,7 +67,7 @@ def test_bits_do_not_depend_on_the_workers(rows):
             dashboard_address=":0",
         )
         with cluster, Client(cluster):
-            for given in ({}, {"solver": "adam", "max_iter": 3, "dropout": 0.2}):
+            for given in ({}, {"solver": "gd", "dropout": 0.2}):
                 model = DaskScratchMLPClassifier(**GIVEN | given, random_state=0)
                 found.add((given.get("solver"), bits(model.fit(*cut(rows)))))
     assert len(found) == 2
@@ -199,20 +199,24 @@ def test_a_client_that_is_closed_frees_the_cluster(threads, rows, monkeypatch):
         assert left_on(other) == []
 
 
-def test_ctrl_c_keeps_what_there_is(client, rows, monkeypatch):
+def interrupt_in_pass(monkeypatch, number):
+    """Press Ctrl-C in one of the next passes."""
     original, calls = ClusterObjective.value_and_gradient, []
 
     def watched(self):
         calls.append(None)
-        if len(calls) == 8:
+        if len(calls) == number:
             raise KeyboardInterrupt
         return original(self)
 
+    monkeypatch.setattr(ClusterObjective, "value_and_gradient", watched)
+
+
+def test_ctrl_c_keeps_what_there_is(client, rows, monkeypatch):
     model = DaskScratchMLPClassifier(**GIVEN, random_state=0)
-    with monkeypatch.context() as patch:
-        patch.setattr(ClusterObjective, "value_and_gradient", watched)
-        with pytest.raises(KeyboardInterrupt):
-            model.fit(*cut(rows))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_in_pass(patch, 8)
+        model.fit(*cut(rows))
     assert 0 < model.n_iter_ < 8
     assert model.score(*cut(rows)) > 0.7
     assert left_on(client) == []
@@ -221,19 +225,23 @@ def test_ctrl_c_keeps_what_there_is(client, rows, monkeypatch):
 @pytest.mark.skipif(
     not hasattr(ScratchMLPClassifier, "set_callbacks"), reason="scikit-learn before 1.9"
 )
-def test_checkpoints(client, rows, tmp_path):
-    given = GIVEN | {"solver": "adam", "max_iter": 6, "learning_rate": "constant"}
-    whole = DaskScratchMLPClassifier(**given, random_state=0).fit(*cut(rows))
+def test_checkpoints(client, rows, tmp_path, monkeypatch):
+    """A fit that was interrupted is resumed to the bit, and with no other rows."""
+    whole = DaskScratchMLPClassifier(**GIVEN, random_state=0).fit(*cut(rows))
     path = tmp_path / "there"
-    part = DaskScratchMLPClassifier(**given | {"max_iter": 3}, random_state=0)
-    part.set_callbacks(Checkpoint(path)).fit(*cut(rows))
-    resumed = Checkpoint.resume(path).set_params(max_iter=6)
+    part = DaskScratchMLPClassifier(**GIVEN, random_state=0)
+    part.set_callbacks(Checkpoint(path))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        interrupt_in_pass(patch, 8)
+        part.fit(*cut(rows))
+    resumed = Checkpoint.resume(path)
     assert isinstance(resumed, DaskScratchMLPClassifier)
     assert resumed.client is None
     others = rows[0] + 1, rows[1]
     with pytest.raises(ValueError, match="other values of X"):
         clone(resumed).fit(*cut(others))
     resumed.fit(*cut(rows))
+    assert resumed.n_iter_ == whole.n_iter_
     assert bits(resumed) == bits(whole)
 
 
