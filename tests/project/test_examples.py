@@ -251,6 +251,12 @@ def check_counts(lines):
     assert expected == pytest.approx(made, rel=0.1)
 
 
+def check_cluster(lines):
+    assert find(lines, "accuracy")[0] > 0.85
+    assert find(lines, "largest difference of the losses of 30 epochs")[1] < 1e-9
+    assert any(line.startswith("ScratchMLPClassifier") for line in lines)
+
+
 PICTURES = {
     "decision_boundaries": ["decision_boundaries"],
     "hidden_sizes": ["hidden_sizes", "hidden_sizes_losses"],
@@ -267,10 +273,11 @@ PICTURES = {
     "ensemble": ["ensemble", "ensemble_calibration"],
     "prediction_intervals": ["prediction_intervals"],
     "counts": ["counts"],
+    "cluster": ["cluster"],
     "early_stopping": ["early_stopping"],
     "search_curves": ["search_curves"],
 }
-NEEDS = {"search_curves": "sklearn.callback"}
+NEEDS = {"search_curves": "sklearn.callback", "cluster": "distributed"}
 
 
 def check_picture(path):
