@@ -62,7 +62,8 @@ def with_client(cls):
     __init__.__signature__ = twin.replace(parameters=parameters)
     __init__.__qualname__ = f"{cls.__qualname__}.__init__"
     cls.__init__ = __init__
-    cls.__doc__ = _joined_docstring(cls)
+    if cls.__doc__:  # "python -OO" leaves none
+        cls.__doc__ = _joined_docstring(cls)
     return cls
 
 
