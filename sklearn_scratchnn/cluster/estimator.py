@@ -68,8 +68,12 @@ def with_client(cls):
 
 
 def _joined_docstring(cls):
-    """Return a docstring with the twin's parameters before its own, and attributes."""
-    own, twin = inspect.getdoc(cls), inspect.getdoc(cls.twin)
+    """Return a docstring with the twin's parameters before its own, and attributes.
+
+    The twin's page has the sources that its parameters cite.
+    """
+    own = inspect.getdoc(cls)
+    twin = re.sub(r" \[\d\]_", "", inspect.getdoc(cls.twin))
     parameters, attributes = (
         re.search(rf"(?ms)^{name}\n-+\n(.*?)(?=\n\n\w[\w ]+\n---)", twin)[1]
         for name in ("Parameters", "Attributes")
