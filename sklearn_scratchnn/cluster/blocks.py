@@ -4,6 +4,7 @@ All of this runs where the block lies.
 """
 
 import copy
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -94,24 +95,19 @@ def read_block(index, X, y, weights, estimator, columns=None):
         return RawBlock(index, X, y, weights, facts)
 
 
-class named:
-    """Name the block in an error of the code within.
+@contextmanager
+def named(index):
+    """Name the block in a ValueError or TypeError of the code within.
 
     Parameters
     ----------
     index : int
     """
-
-    def __init__(self, index):
-        self.index = index
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, kind, error, traceback):
-        if isinstance(error, ValueError | TypeError):
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"Block {self.index}: {error}") from error
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"Block {index}: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class Blocks:
         -------
         Blocks
         """
-        shared = [self.client.submit(_same, arg, pure=False) for arg in args]
+        shared = [self.share(arg) for arg in args]
         futures = [
             self.client.submit(function, block, *shared, pure=False)
             for block in self.futures
