@@ -14,6 +14,7 @@ from sklearn_scratchnn.core.switch import compiled
 from sklearn_scratchnn.data.prepared import prepare
 from sklearn_scratchnn.data.row_source import row_source
 from sklearn_scratchnn.data.sample import make_sample
+from sklearn_scratchnn.data.standardize import Standardizer
 from sklearn_scratchnn.network.activations import ACTIVATIONS, Tanh
 from sklearn_scratchnn.network.losses import LOSSES
 from sklearn_scratchnn.network.network import Network, make_network
@@ -213,6 +214,25 @@ def test_rows(page, tmp_path, kind, standardize, subset, dtype):
     core = Objective(network, sample, block_rows=20)
     assert core.compiled is not None
     assert_same_gradient(page(Objective, network, sample, block_rows=20), core)
+
+
+def unaligned(array):
+    """Return the same numbers, where C must not read them; messages bring such."""
+    return np.frombuffer(b"." + array.tobytes(), array.dtype, offset=1)
+
+
+def test_what_is_unaligned_is_copied(page):
+    """Means, scales and the rows that count, which came from another process."""
+    X, y = np.random.RandomState(0).randn(N_ROWS, 4), np.arange(N_ROWS) % 3
+    network = make_network((4, 3), [], "softmax_cross_entropy")
+    sample = make_sample(X, y, network.loss)
+    scale = sample.measured()
+    scale = Standardizer(unaligned(scale.mean), unaligned(scale.scale))
+    sample = sample.only(unaligned(np.arange(5, N_ROWS)))
+    sample = sample.with_inputs(standardizer=scale)
+    core = Objective(network, sample)
+    assert core.compiled is not None
+    assert_same_gradient(page(Objective, network, sample), core)
 
 
 def tables():
