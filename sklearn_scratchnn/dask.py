@@ -23,7 +23,7 @@ from .cluster.estimator import (
     ClusterNetwork,
     with_client,
 )
-from .cluster.scores import accuracy_sums, add_r2, r2_of, r2_sums
+from .cluster.scores import accuracy_sums, add_r2, check_total, r2_of, r2_sums
 from .cluster.tree import add_parts
 from .ensemble import ScratchMLPEnsembleClassifier
 from .regressor import ScratchMLPRegressor
@@ -117,6 +117,7 @@ class LabelAnswers(ClusterEstimator):
         if not is_collection(X):
             return self.to_local().score(X, y, sample_weight)
         right, weight = self._sums(accuracy_sums, add_parts, X, y, sample_weight)
+        check_total(weight)
         return float(right / weight)
 
 
@@ -315,7 +316,9 @@ class DaskScratchMLPRegressor(ClusterNetwork, ScratchMLPRegressor):
         """
         if not is_collection(X):
             return self.to_local().score(X, y, sample_weight)
-        return float(np.mean(r2_of(self._sums(r2_sums, add_r2, X, y, sample_weight))))
+        sums = self._sums(r2_sums, add_r2, X, y, sample_weight)
+        check_total(sums[0])
+        return float(np.mean(r2_of(sums)))
 
 
 @with_client

@@ -8,13 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 
-from ..data.checks import check_weights, check_X_y
+from ..data.checks import check_each_weight, check_X_y
 from ..data.columns import RawTable
 from ..data.frames import Factor
-from ..data.sample import Sample, make_sample, weigh_by_factors
+from ..data.sample import Sample, encoded_sample, weigh_by_factors
 from ..data.table import Table
 from .facts import facts_of
+
+ROWS_AT_HAND = 50_000  # that alpha, relevances and temperature are chosen on
+MOST_PARTS = 8  # that a block keeps: of four members the rows to train on, and others
 
 
 @dataclass
@@ -43,8 +47,8 @@ class RawBlock:
         """Return the bytes of the rows, for dask to see."""
         if self.X is None:
             return 100
-        X = self.X.matrix if isinstance(self.X, RawTable) else self.X
-        size = X.nbytes if X is not None else 8 * self.X.shape[0] * self.X.shape[1]
+        n_rows, n_columns = self.X.shape
+        size = getattr(self.X, "nbytes", 8 * n_rows * n_columns)
         return 100 + size + self.y.nbytes
 
 
@@ -76,9 +80,8 @@ def read_block(index, X, y, weights, estimator, columns=None):
             raise TypeError(f"X must be an array or a DataFrame; got {type(X)}.")
         if not isinstance(X, np.ndarray) and hasattr(X, "tocsr"):
             raise TypeError("X is sparse; a cluster takes dense blocks.")
-        if weights is not None:
-            weights = np.asarray(weights)
-        if len(X) == 0 or (weights is not None and len(weights) and not weights.any()):
+        check_consistent_length(X, y, weights)
+        if len(X) == 0:
             return RawBlock(index, None)
         own = copy.copy(estimator)
         X, y = check_X_y(
@@ -90,7 +93,9 @@ def read_block(index, X, y, weights, estimator, columns=None):
             columns=columns,
         )
         y, loss = own._read_y(y)
-        weights = check_weights(weights, X)
+        weights = check_each_weight(weights, X)
+        if weights is not None and not weights.any():
+            return RawBlock(index, None)
         facts = facts_of(index, X, y, weights, loss, own)
         return RawBlock(index, X, y, weights, facts)
 
@@ -110,21 +115,38 @@ def named(index):
         raise kind(f"Block {index}: {error}") from error
 
 
+def rows_at_hand(sizes):
+    """Return how many rows of each block are brought to the client.
+
+    Parameters
+    ----------
+    sizes : ndarray of int of shape (n_blocks,)
+
+    Returns
+    -------
+    list of int
+        All, if they are no more than `ROWS_AT_HAND` together.
+    """
+    share = min(1.0, ROWS_AT_HAND / max(1, sizes.sum()))
+    return np.ceil(sizes * share).astype(int).tolist()
+
+
 @dataclass(frozen=True)
 class Selection:
-    """Some rows of every block: each ``step``-th of its class, or all the others.
+    """A share of the rows of every class of every block, or all the others.
 
     Parameters
     ----------
     seed : int
-        Draws the order in which the rows of a class are counted.
-    step : int
+        Draws the order in which the rows of a class are counted, and what is left over
+        of the row that is cut: of many blocks, so many rows are held out in all.
+    fraction : float in (0, 1)
     held_out : bool
-        Whether these are the ones in ``step``.
+        Whether these are the rows held out, or the others.
     """
 
     seed: int
-    step: int
+    fraction: float
     held_out: bool
 
     def other(self):
@@ -143,20 +165,18 @@ class Selection:
         Returns
         -------
         Sample
-            A class of fewer than ``step`` rows is not held out.
         """
         rows = np.arange(len(sample.codes)) if sample.subset is None else sample.subset
-        order = np.random.RandomState([self.seed, index]).permutation(len(rows))
-        strata = sample.loss.strata(sample.codes)
+        random_state = np.random.RandomState([self.seed, index])
+        order = random_state.permutation(len(rows))
+        strata, is_held = sample.loss.strata(sample.codes), np.zeros(len(rows), bool)
+        groups = [order]
         if strata is not None:
-            order = order[np.argsort(strata[rows[order]], kind="stable")]
-        place = np.arange(len(rows))
-        if strata is not None and len(rows):
             of_row = strata[rows[order]]
-            begins = np.flatnonzero(np.diff(of_row, prepend=of_row[0] - 1))
-            place -= np.repeat(begins, np.diff(begins, append=len(rows)))
-        is_held = np.zeros(len(rows), bool)
-        is_held[order[place % self.step == self.step - 1]] = True
+            groups = [order[of_row == k] for k in range(len(sample.classes))]
+        for group in groups:
+            ends = random_state.uniform() + self.fraction * np.arange(len(group) + 1)
+            is_held[group[np.diff(np.floor(ends)) > 0]] = True
         return sample.only(rows[is_held == self.held_out])
 
 
@@ -204,14 +224,14 @@ class Block:
         """
         if not selections or self.sample is None:
             return self.sample
-        if selections not in self._parts:
+        sample = self._parts.get(selections)
+        if sample is None:
             sample = self.sample
             for selection in selections:
                 sample = selection.of(sample, self.index)
-            while len(self._parts) > 2:
-                self._parts.pop(next(iter(self._parts)))
-            self._parts[selections] = sample
-        sample = self._parts[selections]
+            # Several members of an ensemble may ask at the same time.
+            parts = list(self._parts.items())[-MOST_PARTS:]
+            self._parts = dict(parts) | {selections: sample}
         return sample if sample.n_samples else None
 
     def order(self, seed, n_rows):
@@ -229,13 +249,15 @@ class Block:
         """
         if seed is None:
             return np.arange(n_rows)
-        if self._order[0] != (seed, n_rows):
+        drawn_for, order = self._order
+        if drawn_for != (seed, n_rows):
             order = np.random.RandomState([seed, self.index]).permutation(n_rows)
-            self._order = (seed, n_rows), order.astype(np.uint32)
-        return self._order[1]
+            order = order.astype(np.uint32)
+            self._order = (seed, n_rows), order
+        return order
 
 
-def code_block(raw, columns, loss, classes, factors=None, units=None):
+def code_block(raw, columns, loss, classes, factors, units, as_table):
     """Return a block coded by what all blocks say.
 
     Parameters
@@ -244,10 +266,12 @@ def code_block(raw, columns, loss, classes, factors=None, units=None):
     columns : Columns
     loss : Loss
     classes : ndarray
-    factors : ndarray of shape (n_classes,), default=None
+    factors : ndarray of shape (n_classes,) or None
         Of the weights of the classes; None for none.
-    units : TargetScale, default=None
+    units : TargetScale or None
         Of numbers.
+    as_table : bool
+        Whether some blocks have gaps or categories.
 
     Returns
     -------
@@ -257,13 +281,13 @@ def code_block(raw, columns, loss, classes, factors=None, units=None):
         return Block(raw.index, None)
     with named(raw.index):
         X = raw.X
-        if not columns.are_numbers:
-            names = None
+        if as_table:
             if isinstance(X, np.ndarray):
-                X = RawTable(list(X.T), names, X, X)
+                X = RawTable(list(X.T), None, X, X)
             X = columns.code(_conformed(X, columns))
             X = Table(X.numbers, X.codes)
-        sample = make_sample(X, raw.y, loss, classes, raw.weights, target_scale=units)
+        known = loss, classes, raw.weights
+        sample = encoded_sample(X, raw.y, *known, target_scale=units)
         if factors is not None:
             sample = weigh_by_factors(sample, factors)
             if not sample.n_samples:
@@ -279,7 +303,7 @@ def _conformed(raw, columns):
     for j in columns.categorical():
         if not isinstance(read[j], Factor):
             read[j] = gaps
-    for j in np.flatnonzero(np.isnan(columns.column_means_)):
-        if j not in columns.categorical():
-            read[j] = None
+    for j in columns.numeric():
+        if isinstance(read[j], Factor):
+            read[j] = np.full(raw.n_rows, np.nan)
     return replace(raw, columns=read)

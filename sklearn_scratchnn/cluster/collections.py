@@ -2,6 +2,9 @@
 
 import numpy as np
 
+from ..data.columns import Columns
+from ..data.table import Table
+
 
 def is_collection(X):
     """Whether X is dask's array, DataFrame or Series."""
@@ -41,8 +44,7 @@ def parts_of(X, y, sample_weight):
     given = {name: value for name, value in given.items() if value is not None}
     for name, collection in given.items():
         check_collection(collection, name)
-    if X.ndim != 2:
-        raise ValueError(f"X must have rows and columns; its shape is {X.shape}.")
+    check_is_table(X)
     rows = _chunks(X)
     cut = {name: _blocks(name, value, rows) for name, value in given.items()}
     for name, blocks in cut.items():
@@ -53,6 +55,12 @@ def parts_of(X, y, sample_weight):
             )
     none = [None] * len(cut["X"])
     return list(zip(cut["X"], cut["y"], cut.get("sample_weight", none)))
+
+
+def check_is_table(X):
+    """Raise ValueError for a collection without columns."""
+    if X.ndim != 2:
+        raise ValueError(f"X must have rows and columns; its shape is {X.shape}.")
 
 
 def _chunks(collection):
@@ -90,29 +98,47 @@ def answers(model, method, X):
     -------
     dask array
     """
+    check_collection(X, "X")
+    check_is_table(X)
+    empty = getattr(model, method)(_probe(model, X))[:0]
+    if _is_array(X):
+        answered = [X.chunks[0], *((n,) for n in empty.shape[1:])]
+        return X.rechunk({1: -1}).map_blocks(
+            _answer,
+            model=model,
+            method=method,
+            empty=empty,
+            chunks=tuple(answered),
+            drop_axis=None if empty.ndim == 2 else 1,
+            meta=empty,
+        )
     import dask.array as da
     from dask import delayed
 
-    check_collection(X, "X")
-    blocks = _blocks("X", X, None)
-    rows = _chunks(X) or [np.nan] * len(blocks)
-    # An answer of no rows tells dtype and shape.
-    like = np.zeros((1, X.shape[1]), X.dtype) if _is_array(X) else X._meta_nonempty
-    empty = getattr(model, method)(like)[:0]
-    answer = delayed(_answer)
-    model = delayed(model, pure=True)
-    parts = [
-        da.from_delayed(
-            answer(model, method, x, empty), (n, *empty.shape[1:]), meta=empty
-        )
-        for x, n in zip(blocks, rows)
-    ]
-    return da.concatenate(parts)
+    answer, model = delayed(_answer), delayed(model, pure=True)
+    shape = np.nan, *empty.shape[1:]
+    return da.concatenate(
+        [
+            da.from_delayed(answer(part, model, method, empty), shape, meta=empty)
+            for part in _blocks("X", X, None)
+        ]
+    )
+
+
+def _probe(model, X):
+    """Return a row that a fitted estimator takes: its answer tells dtype and shape."""
+    columns, dtype = Columns.of(model), np.dtype(np.float64)
+    if _is_array(X) and X.dtype.kind == "f":
+        dtype = X.dtype
+    if columns.are_numbers:
+        return np.zeros((1, model.n_features_in_), dtype)
+    codes = np.full((1, len(columns.categorical())), -1, np.int16)
+    return Table(np.zeros((1, len(columns.numeric())), dtype), codes)
 
 
 def _is_array(collection):
     return hasattr(collection, "chunks")
 
 
-def _answer(model, method, x, empty):
+def _answer(x, model, method, empty):
     return getattr(model, method)(x) if len(x) else empty

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from ..data.checks import check_sum_of_weights
 from ..data.columns import Columns
 from ..estimator.base import unchanged_on_error
 from ..estimator.callback_observer import callback_observer, ensemble_observer
@@ -133,6 +134,11 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
                 "'sklearn-scratchnn[dask]'."
             ) from error
         if self.client is not None:
+            if self.client.asynchronous:
+                raise ValueError(
+                    "client is asynchronous, and fit waits: give a client that was "
+                    "made with asynchronous=False."
+                )
             return self.client
         try:
             return default_client()
@@ -161,6 +167,7 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
             facts = raw.sum(passes.facts, add=passes.add_facts)
             if facts is None:
                 raise ValueError("X has no row that counts.")
+            check_sum_of_weights(facts.weight)
             self._set_names(facts, warm)
             if warm:
                 check_same_kind(facts.loss, loss_with_link(self.out_activation_))
@@ -257,6 +264,11 @@ class ClusterEnsemble(ClusterEstimator):
     def _fit_blocks(self, X, y, sample_weight):
         """Fit all members to all blocks."""
         template = self._template()
+        if isinstance(template, ClusterEstimator):
+            raise TypeError(
+                "estimator is itself one for a cluster; give an ordinary one, "
+                "estimator.to_local()."
+            )
         template._validate_params()
         with unchanged_on_error(self, "estimators_"):
             there = self._members_to_keep()

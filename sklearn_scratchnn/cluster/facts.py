@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..data.column_checks import label_of
 from ..data.columns import (
     RARE,
     Columns,
@@ -174,8 +175,9 @@ class Facts:
             else facts.columns
             for facts in (self, other)
         ]
-        names = self.names or [f"Column {j}" for j in range(self.n_features)]
-        return [a.joined(b, name) for a, b, name in zip(*parts, names)]
+        return [
+            a.joined(b, label_of(self.names, j)) for j, (a, b) in enumerate(zip(*parts))
+        ]
 
     # What all blocks say -----------------------------------------------------------
 

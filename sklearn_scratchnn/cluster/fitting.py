@@ -6,8 +6,8 @@ import numpy as np
 
 from ..estimator.fitting import Fit
 from ..training.penalty_search.search import PenaltySearch
+from .blocks import ROWS_AT_HAND
 from .objective import ClusterObjective
-from .sample import ROWS_AT_HAND
 
 
 class ClusterSearch(PenaltySearch):

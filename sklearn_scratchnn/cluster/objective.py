@@ -5,6 +5,7 @@ import numpy as np
 from ..training.dropout import LEVELS
 from ..training.objective import PenalisedObjective
 from . import passes
+from .blocks import rows_at_hand
 from .passes import Batches, Spec
 from .tree import add_parts
 from .workers import Blocks
@@ -99,8 +100,9 @@ class ClusterObjective(PenalisedObjective):
         return self._write(value, gradient), G + self.penalty_curvature()
 
     def outputs(self):
-        """Return logits, targets and weights; see `Objective.outputs`."""
-        parts = self._blocks.collect(passes.outputs, self._spec, self.theta.copy())
+        """Return logits, targets and weights of `rows_at_hand`, as `Objective` does."""
+        given = self._spec, self.theta.copy(), rows_at_hand(self._sizes)
+        parts = self._blocks.collect(passes.outputs, *given)
         parts = [part for part in parts if part is not None]
         return tuple(np.concatenate(arrays) for arrays in zip(*parts))
 

@@ -135,19 +135,14 @@ def add_facts(left, right):
     """Return what both say; blocks without rows say nothing."""
     if left is None or right is None:
         return left or right
-    return left + right
+    with np.errstate(over="ignore"):  # of weights, whose sum is looked at
+        return left + right
 
 
 def size(block, part):
-    """Return rows, sum of weights, and rows of each class."""
+    """Return the number of rows, and the sum of their weights."""
     sample = part.of(block)
-    if sample is None:
-        return 0, 0.0, 0
-    strata = sample.of_subset(sample.loss.strata(sample.codes))
-    counts = 0
-    if strata is not None:
-        counts = np.bincount(strata, minlength=len(sample.classes))
-    return sample.n_samples, sample.total_weight, counts
+    return (0, 0.0) if sample is None else (sample.n_samples, sample.total_weight)
 
 
 def some_rows(block, part, n_rows):
@@ -157,7 +152,7 @@ def some_rows(block, part, n_rows):
     ----------
     block : Block
     part : Part
-    n_rows : dict of int
+    n_rows : list of int
         Of each block.
 
     Returns
@@ -165,14 +160,20 @@ def some_rows(block, part, n_rows):
     tuple or None
         None where the block has none.
     """
-    sample = part.of(block)
-    if sample is None or not n_rows[block.index]:
+    sample = _thinned(part.of(block), n_rows[block.index])
+    if sample is None:
+        return None
+    arrays = sample.codes, sample.weights, sample.given_weights
+    return sample.X[sample.subset], *(sample.of_subset(array) for array in arrays)
+
+
+def _thinned(sample, n_rows):
+    """Return so many of the rows, at equal distances; None for none."""
+    if sample is None or not n_rows:
         return None
     rows = np.arange(len(sample.codes)) if sample.subset is None else sample.subset
-    chosen = np.linspace(0, len(rows) - 1, n_rows[block.index]).round().astype(np.intp)
-    rows = rows[chosen]
-    arrays = sample.codes, sample.weights, sample.given_weights
-    return sample.X[rows], *(None if a is None else a[rows] for a in arrays)
+    chosen = np.linspace(0, len(rows) - 1, n_rows).round().astype(np.intp)
+    return sample.only(rows[chosen])
 
 
 def numbers_of_first(block, part):
@@ -346,9 +347,9 @@ def curvature(block, spec, theta):
         return weight * value, weight * gradient.astype(np.float64), weight * G
 
 
-def outputs(block, spec, theta):
-    """Return logits, targets and weights, as `Objective.outputs`; or None."""
-    sample = spec.part.of(block)
+def outputs(block, spec, theta, n_rows):
+    """Return logits, targets and weights of so many rows of each block; or None."""
+    sample = _thinned(spec.part.of(block), n_rows[block.index])
     if sample is None:
         return None
     with np.errstate(all="ignore"):

@@ -12,12 +12,10 @@ from ..data.table import Table
 from ..data.target_scale import TargetScale
 from ..data.targets import class_factors
 from . import passes
-from .blocks import Selection, code_block
+from .blocks import Selection, code_block, rows_at_hand
 from .distribution import groups_for
 from .passes import Part
 from .tree import add_parts
-
-ROWS_AT_HAND = 50_000  # that alpha, relevances and temperature are chosen on
 
 
 @dataclass
@@ -118,13 +116,12 @@ class ClusterSample(Sample):
         ValueError
             If there are too few rows.
         """
-        step = max(2, round(1 / fraction))
-        held = Selection(random_state.randint(2**31), step, True)
+        held = Selection(random_state.randint(2**31), fraction, True)
         parts = [self.selected(held.other()), self.selected(held)]
         if not all(part.n_samples for part in parts):
             raise ValueError(
-                f"No block has {step} rows of a class, of which one could be held out. "
-                "Give more rows, or set early_stopping=False."
+                f"A share of {fraction:g} cannot be held out of {self.n_samples} rows "
+                "in so many blocks. Give more rows, or cut fewer blocks."
             )
         return parts
 
@@ -145,26 +142,16 @@ class ClusterSample(Sample):
     def with_rows(self):
         """Return the sample with what is counted, and with rows at hand."""
         part = Part(self.selections, self.columns)
-        counted = zip(*self.blocks.collect(passes.size, part))
-        sizes, weights, classes = (list(values) for values in counted)
-        sizes, n = np.array(sizes), sum(sizes)
-        wanted = sizes
-        if n > ROWS_AT_HAND:
-            wanted = np.ceil(sizes * (ROWS_AT_HAND / n)).astype(int)
-        wanted = dict(enumerate(wanted.tolist()))
-        rows = self.blocks.collect(passes.some_rows, part, wanted)
+        counted = self.blocks.collect(passes.size, part)
+        sizes, weights = (np.array(values) for values in zip(*counted))
+        sample = replace(self, sizes=sizes, weight_of_all=float(weights.sum()))
+        rows = self.blocks.collect(passes.some_rows, part, rows_at_hand(sizes))
         rows = [block for block in rows if block is not None]
-        X, codes, weights_at_hand, given = (_joined(parts) for parts in zip(*rows))
-        return replace(
-            self,
-            X=X,
-            y=codes,
-            codes=codes,
-            weights=weights_at_hand,
-            given_weights=given,
-            sizes=sizes,
-            weight_of_all=float(np.sum(weights)),
-        )
+        if not rows:
+            return sample
+        X, codes, weights, given = (_joined(parts) for parts in zip(*rows))
+        arrays = {"X": X, "y": codes, "codes": codes, "weights": weights}
+        return replace(sample, given_weights=given, **arrays)
 
     def _cut(self, n_bins):
         """Return the rows with edges that follow from all rows."""
@@ -261,7 +248,8 @@ def make_cluster_sample(raw, facts, columns, class_weight, local_steps):
             factors = class_factors(class_weight, classes, known, masses)
             masses = masses * factors
             check_total(masses.sum())
-    blocks = raw.map(code_block, columns, loss, classes, factors, units)
+    as_table = facts.columns is not None or not columns.are_numbers
+    blocks = raw.map(code_block, columns, loss, classes, factors, units, as_table)
     return ClusterSample(
         X=None,
         y=None,

@@ -1,10 +1,22 @@
 """Scores as sums over blocks."""
 
 import numpy as np
+from sklearn.utils import check_consistent_length
 
 
-def _weights(weights, n_rows):
-    return np.ones(n_rows) if weights is None else np.asarray(weights, float)
+def _checked(X, y, weights):
+    """Return y of as many rows as X, one column flat, and the weights."""
+    check_consistent_length(X, y, weights)
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    return y, np.ones(len(y)) if weights is None else np.asarray(weights, float)
+
+
+def check_total(weight):
+    """Raise ValueError where no row counts."""
+    if not weight:
+        raise ValueError("X has no row that counts.")
 
 
 def accuracy_sums(model, X, y, weights):
@@ -20,12 +32,12 @@ def accuracy_sums(model, X, y, weights):
     -------
     right, weight : float
     """
+    y, weights = _checked(X, y, weights)
     if len(X) == 0:
         return 0.0, 0.0
-    right = model.predict(X) == np.asarray(y)
+    right = model.predict(X) == y
     if right.ndim == 2:
         right = right.all(axis=1)
-    weights = _weights(weights, len(right))
     return float(weights @ right), float(weights.sum())
 
 
@@ -44,12 +56,13 @@ def r2_sums(model, X, y, weights):
     mean, around_mean, residual : ndarray of shape (n_targets,)
         The mean of y, and the sums of squares around it and of the residuals.
     """
-    y = np.asarray(y, float)
-    y = y if y.ndim == 2 else y[:, np.newaxis]
+    y, weights = _checked(X, y, weights)
+    y = y.astype(float).reshape(len(y), *(y.shape[1:] or [1]))
+    if not np.isfinite(y).all():
+        raise ValueError("y has missing or infinite values.")
     if len(X) == 0:
         zeros = np.zeros(y.shape[1])
         return 0.0, zeros, zeros, zeros
-    weights = _weights(weights, len(y))
     residuals = y - model.predict(X).reshape(y.shape)
     mean = weights @ y / max(weights.sum(), np.finfo(float).tiny)
     around = weights @ np.square(y - mean)

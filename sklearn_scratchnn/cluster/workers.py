@@ -5,6 +5,7 @@ worker dies, dask computes its blocks again, elsewhere, and then the tasks that 
 them.
 """
 
+from collections import deque
 from functools import reduce
 from time import monotonic
 
@@ -200,9 +201,9 @@ class Blocks:
             return self._held_by
         workers = self.client.nthreads()
         if workers != self._workers:
-            from distributed import wait
+            from distributed import as_completed
 
-            wait(self.futures)
+            deque(as_completed(self.futures, loop=self.client.loop), maxlen=0)
             holders = self.client.who_has(self.futures)
             held = [next(iter(holders.get(f.key, ())), None) for f in self.futures]
             self._held_by = shares_of(held, sorted(workers))

@@ -245,19 +245,29 @@ def as_rows(X):
 
 def check_weights(sample_weight, X, name="sample_weight"):
     """Return the weights as float64, or None; all are >= 0 and one is more."""
+    weights = check_each_weight(sample_weight, X, name)
+    if weights is not None:
+        with np.errstate(over="ignore"):
+            check_sum_of_weights(weights.sum(), name)
+    return weights
+
+
+def check_each_weight(sample_weight, X, name="sample_weight"):
+    """Return the weights as float64, or None; all are >= 0."""
     if sample_weight is None:
         return None
     try:
-        weights = _check_sample_weight(
+        return _check_sample_weight(
             sample_weight, X, dtype=np.float64, ensure_non_negative=True
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} cannot be used: {error}") from error
-    with np.errstate(over="ignore"):
-        total = weights.sum()
+
+
+def check_sum_of_weights(total, name="sample_weight"):
+    """Raise ValueError where the weights are no use in all."""
     # Below that number float64 loses digits, and ratios to the sum overflow.
     if not np.finfo(np.float64).tiny <= total < np.inf:
         raise ValueError(
             f"{name} must have a finite sum that is more than zero; it is {total}."
         )
-    return weights

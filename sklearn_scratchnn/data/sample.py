@@ -593,14 +593,18 @@ def make_sample(
     weights = check_weights(sample_weight, X, name.replace("y", "sample_weight", 1))
     if classes is None:
         classes = find_classes(loss, y, weights)
+    sample = encoded_sample(X, y, loss, classes, weights, name, target_scale)
+    return sample if class_weight is None else _weigh_classes(sample, class_weight)
+
+
+def encoded_sample(X, y, loss, classes, weights, name="y", target_scale=None):
+    """Return a `Sample` of rows whose weights were checked; see `make_sample`."""
     subset = None
     if weights is not None and not weights.all():
         subset = np.flatnonzero(weights)
     codes = encode(loss, y, classes, name, slice(None) if subset is None else subset)
     sample = Sample(X, y, loss, classes, codes, weights, subset, given_weights=weights)
-    if loss.predicts_numbers:
-        return _in_units(sample, target_scale)
-    return sample if class_weight is None else _weigh_classes(sample, class_weight)
+    return _in_units(sample, target_scale) if loss.predicts_numbers else sample
 
 
 def _in_units(sample, target_scale):

@@ -412,7 +412,7 @@ def test_a_column_of_another_kind_in_one_block(client):
     with dask.config.set({"dataframe.convert-string": False}):
         X = dd.from_map(lambda part: part, parts, meta=parts[0].iloc[:0])
     y = da.from_array(np.array([0, 1, 0, 1]), chunks=2)
-    with pytest.raises(ValueError, match="'?city'? holds .* in block 1"):
+    with pytest.raises(ValueError, match="Column 'city' of X holds numbers in block 1"):
         DaskScratchMLPClassifier().fit(X, y)
 
 

@@ -98,17 +98,34 @@ def test_rows_held_out_of_a_block():
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat([0, 1, 2], [50, 23, 3]))
     sample = make_sample(np.eye(76), y, LOSSES["softmax_cross_entropy"])
-    held = Selection(seed=0, step=5, held_out=True)
+    held = Selection(seed=0, fraction=0.2, held_out=True)
     inside, others = held.of(sample, 3), held.other().of(sample, 3)
     assert sorted([*inside.subset, *others.subset]) == list(range(76))
-    assert_array_equal(np.bincount(y[inside.subset], minlength=3), [10, 4, 0])
-    again = Selection(seed=0, step=5, held_out=True).of(sample, 3)
+    counts = np.bincount(y[inside.subset], minlength=3)
+    assert counts[0] == 10
+    assert counts[1] in (4, 5)
+    assert counts[2] <= 1
+    again = Selection(seed=0, fraction=0.2, held_out=True).of(sample, 3)
     assert_array_equal(inside.subset, again.subset)
     other_block = held.of(sample, 4)
     assert not np.array_equal(inside.subset, other_block.subset)
     # Of a part, a part.
-    third = Selection(seed=1, step=2, held_out=True).of(others, 3)
+    third = Selection(seed=1, fraction=0.5, held_out=True).of(others, 3)
     assert set(third.subset) < set(others.subset)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.1, 0.3, 0.7])
+def test_many_small_blocks_hold_out_their_share(fraction):
+    """Also where a block has less than one row of a class to give."""
+    y = np.repeat(np.arange(4), [1, 2, 9, 88])
+    sample = make_sample(np.eye(100), y, LOSSES["softmax_cross_entropy"])
+    held, n_blocks = Selection(seed=0, fraction=fraction, held_out=True), 500
+    counts = np.zeros(4)
+    for index in range(n_blocks):
+        rows = held.of(sample, index).subset
+        counts += np.bincount(y[rows], minlength=4)
+    expected = fraction * n_blocks * np.array([1, 2, 9, 88])
+    assert (np.abs(counts - expected) <= 4 * np.sqrt(n_blocks * fraction) + 1).all()
 
 
 def test_r2_of_parts_is_that_of_all():

@@ -426,7 +426,7 @@ def test_sparse_rows(moons, task, ensemble):
 
 def test_rows_are_prepared_once(ensemble, monkeypatch, moons):
     """Checks, the order of the rows, and bins; each scale once for each encoding."""
-    from sklearn_scratchnn.data import prepared, sample
+    from sklearn_scratchnn.data import sample
 
     calls = []
 
@@ -441,9 +441,10 @@ def test_rows_are_prepared_once(ensemble, monkeypatch, moons):
 
     counted(sample, "distinct_rows")
     counted(sample, "edges_of_columns")
-    counted(prepared, "_scale")
+    counted(sample.Sample, "measured")
     ensemble(n_estimators=4, encodings=("linear", "piecewise")).fit(*moons)
-    assert sorted(calls) == ["_scale", "_scale", "distinct_rows", "edges_of_columns"]
+    once = ["distinct_rows", "edges_of_columns"]
+    assert sorted(calls) == [*once, "measured", "measured"]
 
 
 # Threads and processes
