@@ -8,6 +8,7 @@ them.
 from collections import deque
 from functools import reduce
 from time import monotonic
+from weakref import WeakSet
 
 from .passes import run, run_together
 from .tree import fold
@@ -26,6 +27,7 @@ class Blocks:
 
     def __init__(self, client, futures):
         self.client, self.futures = client, list(futures)
+        self._shared = WeakSet()
         self._held_by, self._workers, self._looked = {}, None, -LOOK_AROUND
 
     def __len__(self):
@@ -166,14 +168,22 @@ class Blocks:
         -------
         distributed.Future
         """
-        return self.client.submit(_same, value, pure=False)
+        future = self.client.submit(_same, value, pure=False)
+        self._shared.add(future)
+        return future
 
     def release(self):
-        """Let the cluster forget the blocks, and stop what still makes them."""
-        futures, self.futures = self.futures, []
+        """Let the cluster forget the blocks, and stop what still makes them.
+
+        Also what was shared with them: whoever asked for it may live on in a cycle of
+        references, or in a traceback.
+        """
+        futures, self.futures = [*self.futures, *self._shared], []
         pending = [future for future in futures if future.status == "pending"]
         if pending and self.client.status == "running":
             self.client.cancel(pending)
+        for future in futures:
+            future.release()
 
     def _pass(self, task, *args):
         """Return what a task makes of each worker's blocks."""
