@@ -8,9 +8,12 @@ pytest.importorskip("dask.array")
 from distributed import Client, LocalCluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def threads():
-    """Two workers in threads of this process: a pass takes milliseconds."""
+    """Two workers in threads of this process: a pass takes milliseconds.
+
+    They end with the module: other tests count the bytes that this process allocates.
+    """
     cluster = LocalCluster(
         n_workers=2, threads_per_worker=1, processes=False, dashboard_address=":0"
     )
