@@ -5,7 +5,7 @@ worker dies, dask computes its blocks again, elsewhere, and then the tasks that 
 them.
 """
 
-from collections import deque
+from collections import UserList, deque
 from functools import reduce
 from time import monotonic
 from weakref import WeakSet
@@ -28,7 +28,7 @@ class Blocks:
     def __init__(self, client, futures):
         self.client, self.futures = client, list(futures)
         self._shared = WeakSet()
-        self._held_by, self._workers, self._looked = {}, None, -LOOK_AROUND
+        self._of_workers, self._workers, self._looked = {}, None, -LOOK_AROUND
 
     def __len__(self):
         return len(self.futures)
@@ -134,7 +134,7 @@ class Blocks:
         int
         """
         most = 0
-        for worker, indices in self._shares().items():
+        for worker, (indices, _) in self._look().items():
             threads = min(self._workers.get(worker, 1), len(indices))
             most = max(most, -(-int(sizes[indices].sum()) // threads))
         return most
@@ -178,7 +178,9 @@ class Blocks:
         Also what was shared with them: whoever asked for it may live on in a cycle of
         references, or in a traceback.
         """
-        futures, self.futures = [*self.futures, *self._shared], []
+        groups = [future for _, future in self._of_workers.values()]
+        futures = [*self.futures, *groups, *self._shared]
+        self.futures, self._of_workers = [], {}
         pending = [future for future in futures if future.status == "pending"]
         if pending and self.client.status == "running":
             self.client.cancel(pending)
@@ -188,15 +190,8 @@ class Blocks:
     def _pass(self, task, *args):
         """Return what a task makes of each worker's blocks."""
         tasks = [
-            self.client.submit(
-                task,
-                [self.futures[i] for i in indices],
-                *args,
-                workers=worker and [worker],
-                allow_other_workers=worker is not None,
-                pure=False,
-            )
-            for worker, indices in self._shares().items()
+            self._submit(task, group, *args, worker=worker)
+            for worker, (_, group) in self._look().items()
         ]
         try:
             return self.client.gather(tasks)
@@ -205,10 +200,22 @@ class Blocks:
                 self.client.cancel(tasks)
             raise
 
-    def _shares(self):
-        """Return which blocks each worker computes; looked up where workers change."""
+    def _submit(self, task, *args, worker):
+        return self.client.submit(
+            task,
+            *args,
+            workers=worker and [worker],
+            allow_other_workers=worker is not None,
+            pure=False,
+        )
+
+    def _look(self):
+        """Return the indices and the `BlocksOfWorker` of each worker.
+
+        Looked up again where workers came or went.
+        """
         if monotonic() - self._looked < LOOK_AROUND:
-            return self._held_by
+            return self._of_workers
         workers = self.client.nthreads()
         if workers != self._workers:
             from distributed import as_completed
@@ -216,10 +223,29 @@ class Blocks:
             deque(as_completed(self.futures, loop=self.client.loop), maxlen=0)
             holders = self.client.who_has(self.futures)
             held = [next(iter(holders.get(f.key, ())), None) for f in self.futures]
-            self._held_by = shares_of(held, sorted(workers))
+            self._of_workers = {
+                worker: (indices, self._group(indices, worker))
+                for worker, indices in shares_of(held, sorted(workers)).items()
+            }
             self._workers = workers
         self._looked = monotonic()
-        return self._held_by
+        return self._of_workers
+
+    def _group(self, indices, worker):
+        blocks = [self.futures[i] for i in indices]
+        return self._submit(BlocksOfWorker, blocks, worker=worker)
+
+
+class BlocksOfWorker(UserList):
+    """The blocks that a worker computes, as one result.
+
+    A pass depends on it alone, which the scheduler is quicker with than with many. Dask
+    counts the bytes of the blocks once, where they are results themselves.
+    """
+
+    def __sizeof__(self):
+        """Return the bytes of the list."""
+        return 100 + 8 * len(self)
 
 
 def shares_of(holders, workers):

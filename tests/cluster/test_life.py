@@ -156,7 +156,7 @@ def test_a_worker_that_joins_is_used(rows, monkeypatch):
         n_workers=1, threads_per_worker=1, processes=False, dashboard_address=":0"
     )
     seen, calls = set(), []
-    original = Blocks._shares
+    original = Blocks._look
 
     def watched(self):
         shares = original(self)
@@ -172,7 +172,7 @@ def test_a_worker_that_joins_is_used(rows, monkeypatch):
         return value_and_gradient(self)
 
     value_and_gradient = ClusterObjective.value_and_gradient
-    monkeypatch.setattr(Blocks, "_shares", watched)
+    monkeypatch.setattr(Blocks, "_look", watched)
     monkeypatch.setattr(ClusterObjective, "value_and_gradient", slow)
     with cluster, Client(cluster):
         DaskScratchMLPClassifier(**GIVEN, random_state=0).fit(*cut(rows))
