@@ -175,7 +175,7 @@ class DaskScratchMLPClassifier(LabelAnswers, ClusterNetwork, ScratchMLPClassifie
     >>> client.close()
     """
 
-    twin = ScratchMLPClassifier
+    _twin = ScratchMLPClassifier
     _parameter_constraints: ClassVar[dict[str, Any]] = (
         ScratchMLPClassifier._parameter_constraints | OF_A_NETWORK
     )
@@ -251,7 +251,7 @@ class DaskScratchMLPRegressor(ClusterNetwork, ScratchMLPRegressor):
     >>> client.close()
     """
 
-    twin = ScratchMLPRegressor
+    _twin = ScratchMLPRegressor
     _parameter_constraints: ClassVar[dict[str, Any]] = (
         ScratchMLPRegressor._parameter_constraints | OF_A_NETWORK
     )
@@ -353,8 +353,8 @@ class DaskScratchMLPEnsembleClassifier(
     >>> client.close()
     """
 
-    twin = ScratchMLPEnsembleClassifier
-    has_local_steps = False
+    _twin = ScratchMLPEnsembleClassifier
+    _has_local_steps = False
     _parameter_constraints: ClassVar[dict[str, Any]] = (
         ScratchMLPEnsembleClassifier._parameter_constraints | OF_THE_CLUSTER
     )

@@ -21,6 +21,16 @@ def check_collection(X, name):
         )
 
 
+def check_no_collection(X):
+    """Raise TypeError for a collection, where an answer is about rows at hand."""
+    if is_collection(X):
+        raise TypeError(
+            f"X must be an array or a DataFrame of this machine; got dask's "
+            f"{type(X).__name__}. Ask model.to_local() about each block: X.map_blocks, "
+            "or X.map_partitions."
+        )
+
+
 def parts_of(X, y, sample_weight):
     """Return the blocks of rows of some collections, as delayed objects.
 

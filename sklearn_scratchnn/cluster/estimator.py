@@ -24,7 +24,7 @@ from ..estimator.reading import check_same_kind, check_same_outputs
 from ..network.losses import loss_with_link
 from . import passes
 from .blocks import read_block
-from .collections import answers, is_collection, parts_of
+from .collections import answers, check_no_collection, is_collection, parts_of
 from .fitting import ClusterFit
 from .sample import make_cluster_sample, ready
 from .workers import Blocks
@@ -45,18 +45,18 @@ def with_client(cls):
     type
         With the signature of both, which scikit-learn reads.
     """
-    twin = inspect.signature(cls.twin.__init__)
+    twin = inspect.signature(cls._twin.__init__)
     own = [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
         for name, default in (("local_steps", "auto"), ("client", None))
     ]
-    if not cls.has_local_steps:
+    if not cls._has_local_steps:
         own = own[1:]
 
     def __init__(self, *args, client=None, **params):
-        if cls.has_local_steps:
+        if cls._has_local_steps:
             self.local_steps = params.pop("local_steps", "auto")
-        cls.twin.__init__(self, *args, **params)
+        cls._twin.__init__(self, *args, **params)
         self.client = client
 
     parameters = [*twin.parameters.values(), *own]
@@ -74,7 +74,7 @@ def _joined_docstring(cls):
     The twin's page has the sources that its parameters cite.
     """
     own = inspect.getdoc(cls)
-    twin = re.sub(r" \[\d\]_", "", inspect.getdoc(cls.twin))
+    twin = re.sub(r" \[\d\]_", "", inspect.getdoc(cls._twin))
     parameters, attributes = (
         re.search(rf"(?ms)^{name}\n-+\n(.*?)(?=\n\n\w[\w ]+\n---)", twin)[1]
         for name in ("Parameters", "Attributes")
@@ -92,11 +92,11 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
     attributes and all answers about arrays are the twin's.
     """
 
-    twin: Any
+    _twin: Any
     client: Any
     n_features_in_: int
     feature_names_in_: np.ndarray
-    has_local_steps = True
+    _has_local_steps = True
 
     def __sklearn_clone__(self) -> Self:
         """Share the client, of which there can be no copy."""
@@ -117,9 +117,9 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
         estimator
             With the same parameters, and the fitted attributes where there are some.
         """
-        names = self.twin().get_params(deep=False)
+        names = self._twin().get_params(deep=False)
         params = self.get_params(deep=False)
-        local = self.twin(**{name: params[name] for name in names})
+        local = self._twin(**{name: params[name] for name in names})
         fitted = vars(self).keys() - params.keys() - {"_training_state"}
         vars(local).update({name: vars(self)[name] for name in fitted})
         return local
@@ -235,6 +235,10 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
 class ClusterNetwork(ClusterEstimator):
     """What the single networks for clusters share."""
 
+    def _predictor(self, X):
+        check_no_collection(X)
+        return super()._predictor(X)
+
     def _fit_blocks(self, X, y, sample_weight):
         """Fit to all blocks."""
         with unchanged_on_error(self, "coefs_"):
@@ -259,7 +263,11 @@ class ClusterNetwork(ClusterEstimator):
 class ClusterEnsemble(ClusterEstimator):
     """What the ensembles for clusters share; their members are ordinary networks."""
 
-    has_local_steps = False
+    _has_local_steps = False
+
+    def _outputs_of_members(self, X, link=None):
+        check_no_collection(X)
+        return super()._outputs_of_members(X, link)
 
     def _fit_blocks(self, X, y, sample_weight):
         """Fit all members to all blocks."""

@@ -183,3 +183,28 @@ def test_what_cannot_train_is_refused(client, rows):
 
     with pytest.raises(ValueError, match="client is asynchronous"):
         inner.set_params(client=Asynchronous()).fit(cut(rows[0]), cut(rows[1]))
+
+
+@pytest.mark.parametrize(
+    "cls, method",
+    [
+        (DaskScratchMLPClassifier, "input_gradients"),
+        (DaskScratchMLPClassifier, "hidden_activations"),
+        (DaskScratchMLPRegressor, "input_gradients"),
+        (DaskScratchMLPEnsembleClassifier, "doubt"),
+        (DaskScratchMLPEnsembleClassifier, "members_proba"),
+    ],
+)
+def test_answers_that_take_no_collection(client, rows, cls, method):
+    X, y = map(cut, rows)
+    members = {"estimator": ScratchMLPClassifier(**GIVEN)}
+    ensemble = cls is DaskScratchMLPEnsembleClassifier
+    model = cls(**(members if ensemble else GIVEN)).fit(X, y)
+    answer = getattr(model, method)
+    with pytest.raises(TypeError, match="X must be an array or a DataFrame of this"):
+        answer(X)
+    local = getattr(model.to_local(), method)
+    assert_array_equal(answer(rows[0]), local(rows[0]))
+    if method == "doubt":
+        blocks = X.map_blocks(local, drop_axis=1, dtype=float)
+        assert_allclose(blocks.compute(), answer(rows[0]))
