@@ -273,7 +273,7 @@ def test_an_ordinary_estimator_comes_of_it(client, rows, cls):
         model.set_params(**GIVEN, local_steps=3)
     assert "random_state=0" in repr(model)
     local = model.fit(*cut(rows)).to_local()
-    assert type(local) is cls.twin
+    assert type(local) is cls._twin
     names = local.get_params(deep=False)
     assert names.keys() == model.get_params(deep=False).keys() - {
         "client",
