@@ -13,6 +13,12 @@ from sklearn.utils._param_validation import (
 )
 from sklearn.utils.validation import _check_sample_weight
 
+ALLOWS_ZERO_WEIGHTS = (
+    {"allow_all_zero_weights": True}  # since 1.8
+    if "allow_all_zero_weights" in inspect.signature(_check_sample_weight).parameters
+    else {}
+)
+
 try:
     from sklearn.callback import CallbackSupportMixin, with_callbacks
 except ImportError:
@@ -63,6 +69,7 @@ def visual_block_class():
 
 
 __all__ = [
+    "ALLOWS_ZERO_WEIGHTS",
     "CallbackSupportMixin",
     "HasMethods",
     "Hidden",

@@ -87,10 +87,12 @@ class Facts:
     ----------
     block : int
         The first of them.
-    n_rows : int
-        That count.
     weight : float
-        Their sum of weights, as these were given.
+        The sum of the weights, as these were given.
+    n_learnt : int
+        Rows that columns are learnt from: not those of classes of weight 0.
+    weight_learnt : float
+        Of these.
     names : list or None
     n_features : int
     dtype : dtype
@@ -107,8 +109,9 @@ class Facts:
     """
 
     block: int
-    n_rows: int
     weight: float
+    n_learnt: int
+    weight_learnt: float
     names: list | None
     n_features: int
     dtype: np.dtype
@@ -125,8 +128,9 @@ class Facts:
         targets = self.targets and [a + b for a, b in zip(self.targets, other.targets)]
         return replace(
             self,
-            n_rows=self.n_rows + other.n_rows,
             weight=self.weight + other.weight,
+            n_learnt=self.n_learnt + other.n_learnt,
+            weight_learnt=self.weight_learnt + other.weight_learnt,
             dtype=np.result_type(self.dtype, other.dtype),
             labels=labels,
             masses=masses,
@@ -170,7 +174,7 @@ class Facts:
         if self.columns is None and other.columns is None:
             return None
         parts = [
-            [ColumnFacts(facts.block, True, False)] * self.n_features
+            [ColumnFacts(facts.block, facts.n_learnt > 0, False)] * self.n_features
             if facts.columns is None
             else facts.columns
             for facts in (self, other)
@@ -197,7 +201,7 @@ class Facts:
         """
         if self.columns is None:
             return Columns(), []
-        least = RARE * min(1.0, self.weight / self.n_rows)
+        least = RARE * min(1.0, self.weight_learnt / max(1, self.n_learnt))
         found = []
         for facts in self.columns:
             gaps = facts.has_gaps and facts.has_value
@@ -225,9 +229,9 @@ def facts_of(index, X, y, weights, loss, estimator):
     -------
     Facts
     """
-    counts = slice(None) if weights is None else weights > 0
-    counted = None if weights is None else weights[counts]
-    y = y[counts]
+    rows = np.arange(len(y)) if weights is None else np.flatnonzero(weights)
+    counted = None if weights is None else weights[rows]
+    weight, y = _total(rows, counted), y[rows]
     labels, masses, targets = loss.outputs_of(y), None, None
     if loss.predicts_numbers:
         numbers = y.reshape(len(y), -1)
@@ -235,14 +239,17 @@ def facts_of(index, X, y, weights, loss, estimator):
     elif not loss.outputs_are_columns:
         codes = loss.encode(y, labels)
         masses = np.bincount(codes, counted, len(labels)).astype(float)
+        learns = ~_is_void(labels, estimator.class_weight)[codes]
+        rows, counted = rows[learns], None if counted is None else counted[learns]
     columns = None
     if isinstance(X, RawTable):
-        columns = [_facts_of_column(index, c, counts, counted) for c in X.columns]
+        columns = [_facts_of_column(index, c, rows, counted) for c in X.columns]
     names = getattr(estimator, "feature_names_in_", None)
     return Facts(
         index,
-        len(y),
-        float(len(y) if counted is None else counted.sum()),
+        weight,
+        len(rows),
+        _total(rows, counted),
         None if names is None else names.tolist(),
         estimator.n_features_in_,
         _dtype_of(X),
@@ -254,6 +261,17 @@ def facts_of(index, X, y, weights, loss, estimator):
     )
 
 
+def _total(rows, weights):
+    return float(len(rows) if weights is None else weights.sum())
+
+
+def _is_void(labels, class_weight):
+    """Return which classes have a factor of 0."""
+    if not isinstance(class_weight, dict):
+        return np.zeros(len(labels), bool)
+    return np.array([class_weight.get(label) == 0 for label in labels.tolist()])
+
+
 def _dtype_of(X):
     if isinstance(X, np.ndarray):
         return X.dtype
@@ -262,7 +280,7 @@ def _dtype_of(X):
 
 
 def _facts_of_column(index, column, rows, weights):
-    if column is None:
+    if column is None or not len(rows):
         return ColumnFacts(index, False, False)
     if isinstance(column, Factor):
         codes, n_levels = column.codes[rows].astype(np.intp), len(column.levels)

@@ -134,7 +134,7 @@ def facts(raw):
 def add_facts(left, right):
     """Return what both say; blocks without rows say nothing."""
     if left is None or right is None:
-        return left or right
+        return right if left is None else left
     with np.errstate(over="ignore"):  # of weights, whose sum is looked at
         return left + right
 
@@ -210,7 +210,7 @@ def distributions(block, part, most):
 def add_each(left, right):
     """Return the sums of two lists, item by item; None stands for nothing."""
     if left is None or right is None:
-        return left or right
+        return right if left is None else left
     return [a + b for a, b in zip(left, right)]
 
 

@@ -266,7 +266,7 @@ def make_cluster_sample(raw, facts, columns, class_weight, local_steps):
 
 
 def ready(sample, learns_means):
-    """Return the sample with means, where columns have gaps, and with rows at hand.
+    """Return the sample with means, where it is a table, and with rows at hand.
 
     Parameters
     ----------
@@ -277,7 +277,7 @@ def ready(sample, learns_means):
     -------
     ClusterSample
     """
-    if learns_means and not sample.columns.are_numbers:
+    if learns_means and sample.columns.column_means_ is not None:
         sample = replace(sample, columns=with_means(sample.columns, sample.means()))
     sample = sample.with_rows()
     return sample.encoded(sample.columns)

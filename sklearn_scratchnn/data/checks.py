@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from .._compat import _check_sample_weight
+from .._compat import ALLOWS_ZERO_WEIGHTS, _check_sample_weight
 from .column_checks import (
     check_names,
     infinite_error,
@@ -258,7 +258,11 @@ def check_each_weight(sample_weight, X, name="sample_weight"):
         return None
     try:
         return _check_sample_weight(
-            sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            sample_weight,
+            X,
+            dtype=np.float64,
+            ensure_non_negative=True,
+            **ALLOWS_ZERO_WEIGHTS,
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"{name} cannot be used: {error}") from error

@@ -206,3 +206,59 @@ def test_going_on_from_a_fit(client, iris):
     models[1].fit(X, y)
     assert models[0].loss_ < first
     assert_equal(*models, X)
+
+
+def test_gaps_in_rows_of_no_weight_alone(client):
+    """No input says so, and the mean still stands in for what is missing later."""
+    X = np.array([[5.0, 1], [np.nan, 2], [6, 3], [7, 4]])
+    y, weights = np.array([5.0, 0, 6, 7]), np.array([1.0, 0, 1, 1])
+    given = {"max_iter": 5, "standardize": True}
+    cluster, local = both(REGRESSORS, X, y, [2], weights, **given)
+    assert_allclose(cluster.column_means_, [6, 8 / 3])
+    assert_allclose(local.column_means_, [6, 8 / 3])
+    new = np.array([[np.nan, 2.0]])
+    assert_allclose(cluster.predict(new), local.predict(new))
+
+
+def test_nothing_is_learnt_of_a_class_of_weight_0(client):
+    """Neither its gaps nor its categories, nor a column that has values there alone."""
+    X = pd.DataFrame(
+        {
+            "number": np.arange(40.0),
+            "gaps": np.r_[np.arange(20.0), [np.nan] * 20],
+            "alone": np.r_[[np.nan] * 20, np.ones(20)],
+            "text": np.repeat(["a", "b", "c", "d"], 10).astype(object),
+        }
+    )
+    y = np.r_[np.arange(20) % 2, [2] * 20]
+    given = {"class_weight": {0: 1, 1: 2, 2: 0}, "max_iter": 5}
+    for cuts in ([], [10, 20], [15]):
+        with pytest.warns(UserWarning, match="Column 'alone' has no value"):
+            cluster, local = both(CLASSIFIERS, X, y, cuts, **given)
+        assert list(local.encoded_feature_names_) == ["number", "gaps", "text=a", "text=b"]
+        assert_array_equal(cluster.encoded_feature_names_, local.encoded_feature_names_)
+        assert_equal(cluster, local, X)
+
+
+def test_columns_of_numbers_that_a_class_of_weight_0_has_alone(client):
+    X = np.c_[np.arange(12.0), [np.nan] * 8 + [1.0] * 4]
+    y = np.r_[np.arange(8) % 2, [2] * 4]
+    given = {"class_weight": {0: 1, 1: 1, 2: 0}, "max_iter": 5}
+    with pytest.warns(UserWarning, match="Column 1 of X has no value"):
+        cluster, local = both(CLASSIFIERS, X, y, [8], **given)
+    assert_equal(cluster, local, X)
+
+
+def test_a_block_of_rows_of_no_weight(client, iris):
+    X, y = iris
+    weights = np.r_[np.zeros(40), np.ones(110)]
+    cluster, local = both(CLASSIFIERS, X, y, [40, 90], weights)
+    assert_equal(cluster, local, X)
+
+
+@pytest.mark.parametrize("cuts", [[30, 60], [0, 30], [30, 30]])
+def test_texts_alone_with_a_block_of_no_rows(client, cuts):
+    X = pd.DataFrame({"text": np.array(list("ab") * 30, object)})
+    y = np.tile([0, 0, 1], 20)
+    cluster, local = both(CLASSIFIERS, X, y, cuts, numeric_encoding="piecewise")
+    assert_equal(cluster, local, X)
