@@ -317,7 +317,7 @@ class DaskScratchMLPRegressor(ClusterNetwork, ScratchMLPRegressor):
         if not is_collection(X):
             return self.to_local().score(X, y, sample_weight)
         sums = self._sums(r2_sums, add_r2, X, y, sample_weight)
-        check_total(sums[0])
+        check_total(sums[1])
         return float(np.mean(r2_of(sums)))
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import sparse
 from sklearn.utils import check_consistent_length
 
 from ..data.checks import check_each_weight, check_X_y
@@ -76,10 +77,9 @@ def read_block(index, X, y, weights, estimator, columns=None):
         That names the block.
     """
     with named(index):
-        if not hasattr(X, "shape"):
+        if not hasattr(type(X), "shape"):
             raise TypeError(f"X must be an array or a DataFrame; got {type(X)}.")
-        if not isinstance(X, np.ndarray) and hasattr(X, "tocsr"):
-            raise TypeError("X is sparse; a cluster takes dense blocks.")
+        _check_dense(X)
         check_consistent_length(X, y, weights)
         if len(X) == 0:
             return RawBlock(index, None)
@@ -92,12 +92,18 @@ def read_block(index, X, y, weights, estimator, columns=None):
             categorical_features=own.categorical_features,
             columns=columns,
         )
+        _check_dense(X)  # it may have been a DataFrame of sparse columns
         y, loss = own._read_y(y)
         weights = check_each_weight(weights, X)
         if weights is not None and not weights.any():
             return RawBlock(index, None)
         facts = facts_of(index, X, y, weights, loss, own)
         return RawBlock(index, X, y, weights, facts)
+
+
+def _check_dense(X):
+    if sparse.issparse(X):
+        raise TypeError("X is sparse; a cluster takes dense blocks.")
 
 
 @contextmanager
@@ -133,20 +139,20 @@ def rows_at_hand(sizes):
 
 @dataclass(frozen=True)
 class Selection:
-    """A share of the rows of every class of every block, or all the others.
+    """Some rows of each class of every block, or all the others.
 
     Parameters
     ----------
     seed : int
-        Draws the order in which the rows of a class are counted, and what is left over
-        of the row that is cut: of many blocks, so many rows are held out in all.
-    fraction : float in (0, 1)
+        Draws them.
+    n_held : ndarray of int of shape (n_blocks, n_groups)
+        How many rows are held out; a group is a class, or all rows.
     held_out : bool
         Whether these are the rows held out, or the others.
     """
 
     seed: int
-    fraction: float
+    n_held: np.ndarray = field(compare=False)  # it follows from the rest
     held_out: bool
 
     def other(self):
@@ -166,18 +172,63 @@ class Selection:
         -------
         Sample
         """
-        rows = np.arange(len(sample.codes)) if sample.subset is None else sample.subset
-        random_state = np.random.RandomState([self.seed, index])
-        order = random_state.permutation(len(rows))
-        strata, is_held = sample.loss.strata(sample.codes), np.zeros(len(rows), bool)
-        groups = [order]
-        if strata is not None:
-            of_row = strata[rows[order]]
-            groups = [order[of_row == k] for k in range(len(sample.classes))]
-        for group in groups:
-            ends = random_state.uniform() + self.fraction * np.arange(len(group) + 1)
-            is_held[group[np.diff(np.floor(ends)) > 0]] = True
+        rows, groups = rows_and_groups(sample)
+        is_held = np.zeros(len(rows), bool)
+        order = np.random.RandomState([self.seed, index]).permutation(len(rows))
+        for k, n_held in enumerate(self.n_held[index]):
+            is_held[order[groups[order] == k][:n_held]] = True
         return sample.only(rows[is_held == self.held_out])
+
+
+def rows_and_groups(sample):
+    """Return the rows that count, and the group that each is held out with.
+
+    Parameters
+    ----------
+    sample : Sample
+
+    Returns
+    -------
+    rows, groups : ndarray of int of shape (n_samples,)
+        The classes are groups, or all rows are one.
+    """
+    rows = np.arange(len(sample.codes)) if sample.subset is None else sample.subset
+    strata = sample.loss.strata(sample.codes)
+    return rows, np.zeros(len(rows), int) if strata is None else strata[rows]
+
+
+def rows_to_hold_out(counts, fraction, random_state):
+    """Return how many rows of each group every block holds out.
+
+    Each group of two rows or more has one on both sides, wherever it lies. Blocks have
+    their shares of it, as whole numbers whose sum is that of the group.
+
+    Parameters
+    ----------
+    counts : ndarray of int of shape (n_blocks, n_groups)
+    fraction : float in (0, 1)
+    random_state : numpy.random.RandomState
+
+    Returns
+    -------
+    ndarray of int of shape (n_blocks, n_groups)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_scratchnn.cluster.blocks import rows_to_hold_out
+    >>> counts = np.array([[40, 0], [60, 3]])
+    >>> rows_to_hold_out(counts, 0.1, np.random.RandomState(0)).sum(axis=0)
+    array([10,  1])
+    """
+    n_held = np.zeros_like(counts)
+    for k, n_rows in enumerate(counts.sum(axis=0).tolist()):
+        if n_rows > 1:
+            total = min(n_rows - 1, max(1, round(fraction * n_rows)))
+            start = random_state.randint(n_rows, dtype=np.int64)
+            below = [0, *np.cumsum(counts[:, k]).tolist()]  # products leave 64 bits
+            n_held[:, k] = np.diff([(n * total + start) // n_rows for n in below])
+    return n_held
 
 
 @dataclass

@@ -2,21 +2,21 @@
 
 import numpy as np
 
-from ..data.columns import Columns
-from ..data.table import Table
+from ..data.frames import KINDS_OF_NUMBERS
 
 
 def is_collection(X):
     """Whether X is dask's array, DataFrame or Series."""
-    return hasattr(X, "__dask_graph__") and hasattr(X, "to_delayed")
+    names = "__dask_graph__", "to_delayed", "ndim"
+    return all(hasattr(type(X), name) for name in names)
 
 
 def check_collection(X, name):
-    """Raise TypeError for what is no collection of dask's."""
+    """Raise TypeError for what is not cut into blocks of rows by dask."""
     if not is_collection(X):
         raise TypeError(
-            f"{name} must be a dask array or DataFrame; got {type(X).__name__}. Fit "
-            "the ordinary estimator on rows that lie on this machine, or make a "
+            f"{name} must be a dask array or DataFrame; got {type(X).__name__}. Use "
+            "the ordinary estimator for rows that lie on this machine, or make a "
             "collection of them: dask.array.from_array, dask.dataframe.from_pandas."
         )
 
@@ -50,8 +50,9 @@ def parts_of(X, y, sample_weight):
     TypeError, ValueError
         If one is no collection, or they are cut into different blocks.
     """
-    given = {"X": X, "y": y, "sample_weight": sample_weight}
-    given = {name: value for name, value in given.items() if value is not None}
+    given = {"X": X, "y": y}
+    if sample_weight is not None:
+        given["sample_weight"] = sample_weight
     for name, collection in given.items():
         check_collection(collection, name)
     check_is_table(X)
@@ -70,15 +71,16 @@ def parts_of(X, y, sample_weight):
 def check_is_table(X):
     """Raise ValueError for a collection without columns."""
     if X.ndim != 2:
-        raise ValueError(f"X must have rows and columns; its shape is {X.shape}.")
+        raise ValueError(
+            f"X must have 2 dimensions, rows and columns; it has {X.ndim}."
+        )
 
 
 def _chunks(collection):
     """Return the rows of each block of an array; None where they are not known."""
-    chunks = getattr(collection, "chunks", None)
-    if chunks is None or np.isnan(chunks[0]).any():
+    if not _is_array(collection) or np.isnan(collection.chunks[0]).any():
         return None
-    return chunks[0]
+    return collection.chunks[0]
 
 
 def _blocks(name, collection, rows):
@@ -110,7 +112,7 @@ def answers(model, method, X):
     """
     check_collection(X, "X")
     check_is_table(X)
-    empty = getattr(model, method)(_probe(model, X))[:0]
+    empty = getattr(model, method)(_probe(X))[:0]
     if _is_array(X):
         answered = [X.chunks[0], *((n,) for n in empty.shape[1:])]
         return X.rechunk({1: -1}).map_blocks(
@@ -135,19 +137,17 @@ def answers(model, method, X):
     )
 
 
-def _probe(model, X):
-    """Return a row that a fitted estimator takes: its answer tells dtype and shape."""
-    columns, dtype = Columns.of(model), np.dtype(np.float64)
-    if _is_array(X) and X.dtype.kind == "f":
-        dtype = X.dtype
-    if columns.are_numbers:
-        return np.zeros((1, model.n_features_in_), dtype)
-    codes = np.full((1, len(columns.categorical())), -1, np.int16)
-    return Table(np.zeros((1, len(columns.numeric())), dtype), codes)
+def _probe(X):
+    """Return a row like those of X: the answer about it tells dtype and shape."""
+    if not _is_array(X):
+        return X._meta.reset_index(drop=True).reindex([0])
+    if X.dtype.kind in KINDS_OF_NUMBERS:
+        return np.zeros((1, X.shape[1]), X.dtype)
+    return np.full((1, X.shape[1]), np.nan, object)
 
 
 def _is_array(collection):
-    return hasattr(collection, "chunks")
+    return hasattr(type(collection), "chunks")
 
 
 def _answer(x, model, method, empty):

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted
 
+from .._compat import without_callbacks
 from ..data.checks import check_sum_of_weights
 from ..data.columns import Columns
 from ..estimator.base import unchanged_on_error
@@ -85,6 +86,21 @@ def _joined_docstring(cls):
     return own.replace(see, f"Attributes\n----------\n{attributes}\n\n{see}")
 
 
+def for_workers(estimator: Any) -> Any:
+    """Return a shallow copy without what workers do not use, and may be large.
+
+    Callbacks and a scoring function may hold data, files, or locks.
+    """
+    bare = without_callbacks(estimator)
+    if hasattr(bare, "scoring"):
+        bare.scoring = "loss"
+    if hasattr(bare, "estimator"):
+        bare.estimator = None
+    if hasattr(bare, "estimators_"):
+        bare.estimators_ = [for_workers(member) for member in bare.estimators_]
+    return bare
+
+
 class ClusterEstimator(PersistenceMixin, BaseEstimator):
     """What the estimators for clusters share.
 
@@ -127,13 +143,18 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
     def _client(self) -> Any:
         """Return the client: the one that was given, or the current one."""
         try:
-            from distributed import default_client
+            from distributed import Client, default_client
         except ImportError as error:
             raise ImportError(
                 f"{type(self).__name__} needs dask: pip install "
                 "'sklearn-scratchnn[dask]'."
             ) from error
         if self.client is not None:
+            if not isinstance(self.client, Client):
+                raise TypeError(
+                    "client must be a distributed.Client, or None for the current one; "
+                    f"got {type(self.client).__name__}."
+                )
             if self.client.asynchronous:
                 raise ValueError(
                     "client is asynchronous, and fit waits: give a client that was "
@@ -149,13 +170,17 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
                 "distributed.Client(); or give client=."
             ) from error
 
+    def _for_workers(self) -> Any:
+        """Return what workers need of the ordinary estimator to answer about blocks."""
+        return for_workers(self.to_local())
+
     # Fitting -----------------------------------------------------------------------
 
     @contextmanager
     def _sample_of(self, X, y, sample_weight, template, warm):
         """Give the sample of all rows, and free the cluster of it in the end."""
         client, parts = self._client(), parts_of(X, y, sample_weight)
-        reader, columns = clone(template), None
+        reader, columns = for_workers(clone(template)), None
         if warm:
             columns = Columns.of(self)
             for name in ("n_features_in_", "feature_names_in_"):
@@ -219,17 +244,21 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
 
         check_is_fitted(self)
         client, parts = self._client(), parts_of(X, y, sample_weight)
-        model, function = delayed(self.to_local(), pure=True), delayed(function)
-        sums = client.gather(client.compute([function(model, *p) for p in parts]))
-        return reduce(add, sums)
+        model, function = delayed(self._for_workers(), pure=True), delayed(function)
+        tasks = [function(model, i, *part) for i, part in enumerate(parts)]
+        futures = client.compute(tasks)
+        try:
+            return reduce(add, client.gather(futures))
+        finally:  # an error's traceback would hold them, and these the blocks
+            for future in futures:
+                future.release()
 
     def _answer(self, method, X):
         """Return an answer about the blocks of X, or about an array."""
         check_is_fitted(self)
-        local = self.to_local()
         if not is_collection(X):
-            return getattr(local, method)(X)
-        return answers(local, method, X)
+            return getattr(self.to_local(), method)(X)
+        return answers(self._for_workers(), method, X)
 
 
 class ClusterNetwork(ClusterEstimator):

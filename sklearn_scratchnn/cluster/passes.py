@@ -20,6 +20,7 @@ from ..training.dropout import DropoutMasks
 from ..training.objective import Objective
 from ..training.solvers.gradient_descent import make_updates
 from ..training.threads import one_blas_thread
+from .blocks import rows_and_groups
 from .distribution import Distribution
 from .tree import fold
 
@@ -143,6 +144,13 @@ def size(block, part):
     """Return the number of rows, and the sum of their weights."""
     sample = part.of(block)
     return (0, 0.0) if sample is None else (sample.n_samples, sample.total_weight)
+
+
+def group_sizes(block, part, n_groups):
+    """Return the number of rows of each group that rows are held out of."""
+    sample = part.of(block)
+    groups = np.array([], int) if sample is None else rows_and_groups(sample)[1]
+    return np.bincount(groups, minlength=n_groups)
 
 
 def some_rows(block, part, n_rows):

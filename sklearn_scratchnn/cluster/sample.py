@@ -12,7 +12,7 @@ from ..data.table import Table
 from ..data.target_scale import TargetScale
 from ..data.targets import class_factors
 from . import passes
-from .blocks import Selection, code_block, rows_at_hand
+from .blocks import Selection, code_block, rows_at_hand, rows_to_hold_out
 from .distribution import groups_for
 from .passes import Part
 from .tree import add_parts
@@ -99,7 +99,7 @@ class ClusterSample(Sample):
         return self.loss.constant_loss(codes, weights, n_outputs, label_smoothing)
 
     def split(self, fraction, random_state):
-        """Return a part to train on and a part held out, of the rows of every block.
+        """Return a part to train on and a part held out, stratified by the classes.
 
         Parameters
         ----------
@@ -116,14 +116,17 @@ class ClusterSample(Sample):
         ValueError
             If there are too few rows.
         """
-        held = Selection(random_state.randint(2**31), fraction, True)
-        parts = [self.selected(held.other()), self.selected(held)]
-        if not all(part.n_samples for part in parts):
+        n_groups = 1 if self.class_masses is None else len(self.classes)
+        part = Part(self.selections)
+        counts = self.blocks.collect(passes.group_sizes, part, n_groups)
+        n_held = rows_to_hold_out(np.array(counts), fraction, random_state)
+        if not n_held.any():
             raise ValueError(
-                f"A share of {fraction:g} cannot be held out of {self.n_samples} rows "
-                "in so many blocks. Give more rows, or cut fewer blocks."
+                f"{fraction:g} of {self.n_samples} rows cannot be held out: no class "
+                "has two rows. Give more rows, or early_stopping=False."
             )
-        return parts
+        held = Selection(random_state.randint(2**31), n_held, True)
+        return self.selected(held.other()), self.selected(held)
 
     def selected(self, selection):
         """Return a part of every block.

@@ -376,7 +376,7 @@ def of_blocks(*blocks):
         (np.eye(4), da.zeros(4), TypeError, "X must be a dask array or DataFrame"),
         (da.eye(4, 2), np.zeros(4), TypeError, "y must be a dask array or DataFrame"),
         (da.eye(4, 2), da.zeros(5, chunks=3), ValueError, "y has 5 rows, and X has 4"),
-        (da.zeros(4), da.zeros(4), ValueError, "X must have rows and columns"),
+        (da.zeros(4), da.zeros(4), ValueError, "rows and columns; it has 1"),
         (da.eye(4, 2), da.zeros(4), ValueError, "one class only"),
         (
             da.from_array(np.array([[1.0], [2], [np.inf], [4]]), chunks=2),

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import UndefinedMetricWarning
 
-from sklearn_scratchnn.cluster.blocks import Selection
+from sklearn_scratchnn.cluster.blocks import Selection, rows_to_hold_out
 from sklearn_scratchnn.cluster.distribution import Distribution, groups_for
 from sklearn_scratchnn.cluster.scores import add_r2, r2_of, r2_sums
 from sklearn_scratchnn.cluster.tree import fold
@@ -98,34 +99,45 @@ def test_rows_held_out_of_a_block():
     rng = np.random.default_rng(0)
     y = rng.permutation(np.repeat([0, 1, 2], [50, 23, 3]))
     sample = make_sample(np.eye(76), y, LOSSES["softmax_cross_entropy"])
-    held = Selection(seed=0, fraction=0.2, held_out=True)
-    inside, others = held.of(sample, 3), held.other().of(sample, 3)
+    n_held = np.array([[9, 9, 9], [10, 5, 0]])
+    held = Selection(0, n_held, held_out=True)
+    inside, others = held.of(sample, 1), held.other().of(sample, 1)
     assert sorted([*inside.subset, *others.subset]) == list(range(76))
-    counts = np.bincount(y[inside.subset], minlength=3)
-    assert counts[0] == 10
-    assert counts[1] in (4, 5)
-    assert counts[2] <= 1
-    again = Selection(seed=0, fraction=0.2, held_out=True).of(sample, 3)
-    assert_array_equal(inside.subset, again.subset)
-    other_block = held.of(sample, 4)
-    assert not np.array_equal(inside.subset, other_block.subset)
+    assert_array_equal(np.bincount(y[inside.subset], minlength=3), [10, 5, 0])
+    again = Selection(0, n_held, held_out=True)
+    assert again == held
+    assert_array_equal(inside.subset, again.of(sample, 1).subset)
+    other_seed = Selection(1, n_held, held_out=True).of(sample, 1)
+    assert not np.array_equal(inside.subset, other_seed.subset)
     # Of a part, a part.
-    third = Selection(seed=1, fraction=0.5, held_out=True).of(others, 3)
+    third = Selection(1, np.array([[0] * 3, [20, 9, 1]]), held_out=True).of(others, 1)
     assert set(third.subset) < set(others.subset)
+    assert_array_equal(np.bincount(y[third.subset]), [20, 9, 1])
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.1, 0.3, 0.7])
-def test_many_small_blocks_hold_out_their_share(fraction):
-    """Also where a block has less than one row of a class to give."""
-    y = np.repeat(np.arange(4), [1, 2, 9, 88])
-    sample = make_sample(np.eye(100), y, LOSSES["softmax_cross_entropy"])
-    held, n_blocks = Selection(seed=0, fraction=fraction, held_out=True), 500
-    counts = np.zeros(4)
-    for index in range(n_blocks):
-        rows = held.of(sample, index).subset
-        counts += np.bincount(y[rows], minlength=4)
-    expected = fraction * n_blocks * np.array([1, 2, 9, 88])
-    assert (np.abs(counts - expected) <= 4 * np.sqrt(n_blocks * fraction) + 1).all()
+@pytest.mark.parametrize("seed", range(3))
+def test_many_small_blocks_hold_out_their_share(fraction, seed):
+    """And each class is on both sides, however few rows it has."""
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 20, (500, 5))
+    counts[:, 1:4] = 0
+    counts[7, 1], counts[[3, 400], 2], counts[[0, 1, 499], 3] = 1, 1, 2
+    n_held = rows_to_hold_out(counts, fraction, np.random.RandomState(seed))
+    assert (0 <= n_held).all()
+    assert (n_held <= counts).all()
+    totals, sizes = n_held.sum(axis=0), counts.sum(axis=0)
+    assert totals[1] == 0
+    assert totals[2] == 1
+    assert 1 <= totals[3] <= 5
+    assert (np.abs(totals - fraction * sizes)[[0, 4]] <= 0.5).all()
+    assert (np.abs(n_held - fraction * counts)[:, [0, 4]] < 1.0 + 1e-6).all()
+
+
+def test_shares_of_more_rows_than_64_bits_count_pairs_of():
+    counts = np.full((10, 1), 10**10)
+    n_held = rows_to_hold_out(counts, 0.5, np.random.RandomState(0))
+    assert_array_equal(n_held, counts // 2)
 
 
 def test_r2_of_parts_is_that_of_all():
@@ -139,9 +151,18 @@ def test_r2_of_parts_is_that_of_all():
         def predict(self, X):
             return predicted[X]
 
+        n_outputs_ = 2
+
     parts = [np.arange(0, 4), np.arange(4, 4), np.arange(4, 30)]
-    sums = [r2_sums(Model(), part, y[part], weights[part]) for part in parts]
+    sums = [r2_sums(Model(), i, p, y[p], weights[p]) for i, p in enumerate(parts)]
     total = add_r2(add_r2(sums[0], sums[1]), sums[2])
     expected = r2_score(y, predicted, sample_weight=weights, multioutput="raw_values")
     assert_allclose(r2_of(total), expected, rtol=1e-6)
-    assert_array_equal(r2_of((1.0, 0, np.zeros(2), np.array([0.0, 1.0]))), [1.0, 0.0])
+
+
+def test_r2_where_it_is_not_a_ratio():
+    zeros, nan = np.zeros(3), np.nan
+    sums = 2, 1.0, zeros, np.array([0.0, 0.0, nan]), np.array([0.0, 1.0, nan])
+    assert_array_equal(r2_of(sums), [1.0, 0.0, nan])
+    with pytest.warns(UndefinedMetricWarning, match="less than two rows"):
+        assert_array_equal(r2_of((1, *sums[1:])), [nan] * 3)

@@ -1,5 +1,8 @@
 """Rows of many kinds, and answers about them."""
 
+import threading
+import time
+
 import dask
 import dask.array as da
 import dask.dataframe as dd
@@ -10,6 +13,7 @@ from distributed import Client, LocalCluster
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_scratchnn import ScratchMLPClassifier
+from sklearn_scratchnn.callbacks import ValidationMonitor
 from sklearn_scratchnn.dask import (
     DaskScratchMLPClassifier,
     DaskScratchMLPEnsembleClassifier,
@@ -61,8 +65,21 @@ def test_early_stopping_on_small_blocks(client):
     model = DaskScratchMLPClassifier(**given, validation_fraction=0.3)
     model.fit(cut(X, 10), cut(y, 10))
     assert len(model.validation_scores_) == 2
-    with pytest.raises(ValueError, match="cannot be held out of 2 rows"):
+    with pytest.raises(ValueError, match="of 2 rows cannot be held out: no class has"):
         model.fit(cut(X[:2], 1), cut(y[:2], 1))
+
+
+@pytest.mark.parametrize("share", [0.001, 0.5])
+def test_early_stopping_has_each_class_on_both_sides(client, share):
+    """Wherever its few rows lie; a score of it needs them."""
+    X = np.random.RandomState(0).randn(300, 2)
+    y = np.r_[np.arange(294) % 2, [2] * 6]
+    given = GIVEN | {"scoring": "roc_auc_ovr", "early_stopping": True, "max_iter": 3}
+    for seed in range(4):
+        order = np.random.RandomState(seed).permutation(300)
+        model = DaskScratchMLPClassifier(**given, validation_fraction=share)
+        model.set_params(random_state=seed).fit(cut(X[order], 10), cut(y[order], 10))
+        assert np.isfinite(model.validation_scores_).all()
 
 
 @pytest.mark.parametrize("cls", [DaskScratchMLPClassifier, DaskScratchMLPRegressor])
@@ -169,20 +186,18 @@ def test_answers_keep_empty_and_unknown_blocks(client, rows):
     wide = da.from_array(X.astype(np.float32), chunks=(40, 2))
     assert answers_agree(model, wide, X.astype(np.float32)).chunks[0] == (40, 40, 40)
     answers_agree(model, of_parts(X[:50], X[50:]), X)
-    with pytest.raises(ValueError, match="must have rows and columns"):
+    with pytest.raises(ValueError, match="rows and columns; it has 1"):
         model.predict(da.zeros(3))
 
 
-def test_what_cannot_train_is_refused(client, rows):
+def test_what_cannot_train_is_refused(client, rows, monkeypatch):
     inner = DaskScratchMLPClassifier(**GIVEN)
     with pytest.raises(TypeError, match="itself one for a cluster"):
         DaskScratchMLPEnsembleClassifier(inner).fit(cut(rows[0]), cut(rows[1]))
 
-    class Asynchronous:
-        asynchronous = True
-
+    monkeypatch.setattr(Client, "asynchronous", True)
     with pytest.raises(ValueError, match="client is asynchronous"):
-        inner.set_params(client=Asynchronous()).fit(cut(rows[0]), cut(rows[1]))
+        inner.set_params(client=client).fit(cut(rows[0]), cut(rows[1]))
 
 
 @pytest.mark.parametrize(
@@ -208,3 +223,148 @@ def test_answers_that_take_no_collection(client, rows, cls, method):
     if method == "doubt":
         blocks = X.map_blocks(local, drop_axis=1, dtype=float)
         assert_allclose(blocks.compute(), answer(rows[0]))
+
+
+# Scores -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("y", "weights", "words"),
+    [
+        (lambda y: y.astype(str), None, "Block .: .*label"),
+        (lambda y: np.where(np.arange(120) == 70, np.nan, y), None, "Block 2: .*NaN"),
+        (lambda y: np.c_[y, y], None, "Block .: .*multilabel"),
+        (lambda y: y, np.r_[np.ones(119), np.nan], "Block 3: sample_weight .*NaN"),
+        (lambda y: y, np.r_[-1, np.ones(119)], "Block 0: sample_weight .*Negative"),
+    ],
+)
+def test_what_cannot_be_scored_is_named(client, rows, y, weights, words):
+    X, labels = rows
+    model = DaskScratchMLPClassifier(**GIVEN).fit(cut(X), cut(labels))
+    cut_weights = None if weights is None else cut(weights)
+    with pytest.raises(ValueError, match=words):
+        model.score(cut(X), cut(y(labels)), cut_weights)
+    for _ in range(100):
+        if not client.who_has():
+            break
+        time.sleep(0.05)
+    assert not client.who_has()
+
+
+@pytest.mark.parametrize(
+    ("y", "weights", "words"),
+    [
+        (lambda y: np.c_[y, y], None, "Block .: y has 2 columns"),
+        (lambda y: np.where(np.arange(120) == 70, np.inf, y), None, "Block 2: .*infin"),
+        (lambda y: y, np.r_[np.ones(119), np.nan], "Block 3: sample_weight .*NaN"),
+        (lambda y: y, -np.ones(120), "Block .: sample_weight .*Negative"),
+        (lambda y: y, np.zeros(120), "no row that counts"),
+    ],
+)
+def test_what_no_r2_can_be_of(client, rows, y, weights, words):
+    X, z = rows[0], rows[0][:, 0]
+    model = DaskScratchMLPRegressor(**GIVEN).fit(cut(X), cut(z))
+    with pytest.raises(ValueError, match=words):
+        model.score(cut(X), cut(y(z)), None if weights is None else cut(weights))
+
+
+def test_r2_of_a_constant_and_of_columns_of_weights(client, rows):
+    X, z = rows[0], rows[0][:, 0]
+    model = DaskScratchMLPRegressor(**GIVEN).fit(cut(X), cut(z))
+    assert model.score(cut(X), cut(np.full(120, 0.1))) == 0.0
+    weights = np.arange(120.0)
+    expected = model.to_local().score(X, z, weights)
+    found = model.score(cut(X), cut(z), cut(weights[:, np.newaxis]))
+    assert found == pytest.approx(expected)
+    zeros = np.r_[np.zeros(30), weights[30:]]  # a block of them
+    expected = model.to_local().score(X, z, zeros)
+    assert model.score(cut(X), cut(z), cut(zeros)) == pytest.approx(expected)
+    assert np.isnan(model.score(cut(X), cut(1e200 * z), cut(np.arange(120) % 2)))
+
+
+# Columns ------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, bool])
+def test_answers_about_frames_of_numbers(client, rows, dtype):
+    """Neither a warning nor another dtype than blocks come to, also of empty ones."""
+    X = pd.DataFrame((10 * rows[0]).astype(dtype), columns=["chunks", "tocsr", "shape"])
+    parts = [X[:50], X[50:50], X[50:]]
+    model = DaskScratchMLPClassifier(**GIVEN | {"dtype": "float32", "tol": 1.0})
+    model.fit(frame_of(*parts), of_parts(*np.split(rows[1], [50, 50])))
+    found = model.predict_proba(frame_of(*parts))
+    expected = model.predict_proba(X)
+    assert found.dtype == found.compute().dtype == expected.dtype
+    assert_array_equal(found.compute(), expected)
+
+
+def test_columns_that_do_not_match_are_named_at_once(client, rows):
+    X, y = rows
+    frame = pd.DataFrame(X, columns=list("abc"))
+    parts = frame_of(frame[:60], frame[60:])
+    model = DaskScratchMLPClassifier(**GIVEN).fit(parts, cut(y, 60))
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(parts.rename(columns={"a": "z"}))
+    model.fit(cut(X), cut(y))
+    with pytest.raises(ValueError, match="X has 2 features"):
+        model.predict(cut(X[:, :2]))
+    with pytest.raises(ValueError, match="rows and columns; it has 1"):
+        model.predict(parts["a"])
+
+
+def test_sparse_columns_are_refused(client, rows):
+    X = pd.DataFrame(rows[0]).astype(pd.SparseDtype("float64", 0.0))
+    with pytest.raises(TypeError, match="Block .: X is sparse"):
+        DaskScratchMLPClassifier().fit(frame_of(X[:60], X[60:]), cut(rows[1], 60))
+
+
+@pytest.mark.parametrize(
+    ("X", "words"),
+    [
+        (dask.delayed(np.eye)(3), "X must be a dask array or DataFrame; got Delayed"),
+        (None, "X must be a dask array or DataFrame; got NoneType"),
+        ("bag", "X must be a dask array or DataFrame; got Bag"),
+    ],
+)
+def test_other_collections_are_refused(client, rows, X, words):
+    import dask.bag
+
+    if isinstance(X, str):
+        X = dask.bag.from_sequence([1, 2])
+    with pytest.raises(TypeError, match=words):
+        DaskScratchMLPClassifier().fit(X, cut(rows[1]))
+    with pytest.raises(TypeError, match="y must be a dask array or DataFrame"):
+        DaskScratchMLPClassifier().fit(cut(rows[0]), None)
+
+
+def test_a_client_is_asked_for(rows):
+    model = DaskScratchMLPClassifier(client="tcp://10.0.0.1:8786")
+    with pytest.raises(TypeError, match="client must be a distributed"):
+        model.fit(cut(rows[0]), cut(rows[1]))
+
+
+@pytest.mark.skipif(
+    not hasattr(ScratchMLPClassifier, "set_callbacks"), reason="scikit-learn before 1.9"
+)
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_workers_get_no_callbacks_and_no_scorers(client, rows, ensemble):
+    """Which may hold what cannot be sent."""
+    lock = threading.Lock()
+
+    def scoring(model, X, y):
+        with lock:
+            return 1.0
+
+    X, y = map(cut, rows)
+    given = GIVEN | {"early_stopping": True, "scoring": scoring}
+    model = DaskScratchMLPClassifier(**given)
+    if ensemble:
+        network = ScratchMLPClassifier(**given)
+        model = DaskScratchMLPEnsembleClassifier(network, random_state=0)
+    monitor = ValidationMonitor(*rows)
+    monitor.lock = lock
+    model.set_callbacks(monitor).fit(X, y)
+    assert model.score(X, y) > 0.8
+    assert model.predict_proba(X).compute().shape == (120, 2)
+    assert model.to_local()._skl_callbacks

@@ -57,10 +57,10 @@ ROOMS = {
         "ensemble",
     ],
     "cluster": [
-        "collections distribution scores tree",
+        "collections distribution tree",
         "facts",
         "blocks",
-        "passes",
+        "passes scores",
         "workers",
         "objective",
         "sample",
