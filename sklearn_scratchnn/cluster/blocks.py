@@ -225,7 +225,7 @@ def rows_to_hold_out(counts, fraction, random_state):
     for k, n_rows in enumerate(counts.sum(axis=0).tolist()):
         if n_rows > 1:
             total = min(n_rows - 1, max(1, round(fraction * n_rows)))
-            start = random_state.randint(n_rows, dtype=np.int64)
+            start = int(random_state.randint(n_rows, dtype=np.int64))
             below = [0, *np.cumsum(counts[:, k]).tolist()]  # products leave 64 bits
             n_held[:, k] = np.diff([(n * total + start) // n_rows for n in below])
     return n_held

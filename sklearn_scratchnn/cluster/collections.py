@@ -11,6 +11,13 @@ def is_collection(X):
     return all(hasattr(type(X), name) for name in names)
 
 
+def is_persisted(X):
+    """Whether rows of a collection lie on the cluster already."""
+    from distributed import futures_of
+
+    return bool(futures_of(X))
+
+
 def check_collection(X, name):
     """Raise TypeError for what is not cut into blocks of rows by dask."""
     if not is_collection(X):

@@ -25,7 +25,13 @@ from ..estimator.reading import check_same_kind, check_same_outputs
 from ..network.losses import loss_with_link
 from . import passes
 from .blocks import read_block
-from .collections import answers, check_no_collection, is_collection, parts_of
+from .collections import (
+    answers,
+    check_no_collection,
+    is_collection,
+    is_persisted,
+    parts_of,
+)
 from .fitting import ClusterFit
 from .sample import make_cluster_sample, ready
 from .workers import Blocks
@@ -186,7 +192,8 @@ class ClusterEstimator(PersistenceMixin, BaseEstimator):
             for name in ("n_features_in_", "feature_names_in_"):
                 if hasattr(self, name):
                     setattr(reader, name, getattr(self, name))
-        raw = Blocks.read(client, read_block, parts, reader, columns)
+        given, persisted = (reader, columns), is_persisted(X)
+        raw = Blocks.read(client, read_block, parts, *given, persisted=persisted)
         held = [raw]
         try:
             facts = raw.sum(passes.facts, add=passes.add_facts)

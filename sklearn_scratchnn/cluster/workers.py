@@ -10,6 +10,8 @@ from functools import reduce
 from time import monotonic
 from weakref import WeakSet
 
+import numpy as np
+
 from .passes import run, run_together
 from .tree import fold
 
@@ -34,8 +36,11 @@ class Blocks:
         return len(self.futures)
 
     @classmethod
-    def read(cls, client, function, parts, *args):
+    def read(cls, client, function, parts, *args, persisted):
         """Start reading blocks.
+
+        Neighbours on the same worker, whose terms it can then add up; but rows that lie
+        on the cluster stay where they are.
 
         Parameters
         ----------
@@ -46,6 +51,8 @@ class Blocks:
             Delayed objects.
         *args
             The same ones for all.
+        persisted : bool
+            Whether the rows lie on the cluster.
 
         Returns
         -------
@@ -56,7 +63,16 @@ class Blocks:
         shared = [delayed(arg) for arg in args]
         read = delayed(function, pure=False)
         tasks = [read(i, *part, *shared) for i, part in enumerate(parts)]
-        return cls(client, client.compute(tasks))
+        threads = {} if persisted else client.nthreads()
+        if not threads:
+            return cls(client, client.compute(tasks))
+        futures, workers = [], sorted(threads)
+        ends = np.cumsum([threads[worker] for worker in workers]) * len(tasks)
+        ends //= sum(threads.values())
+        for worker, start, end in zip(workers, [0, *ends], ends):
+            where = {"workers": [worker], "allow_other_workers": True}
+            futures += client.compute(tasks[start:end], **where)
+        return cls(client, futures)
 
     def map(self, function, *args):
         """Return other blocks, each made of one of these where it lies.
@@ -71,12 +87,12 @@ class Blocks:
         -------
         Blocks
         """
-        shared = [self.share(arg) for arg in args]
-        futures = [
-            self.client.submit(function, block, *shared, pure=False)
-            for block in self.futures
-        ]
-        return Blocks(self.client, futures)
+        shared, futures = [self.share(arg) for arg in args], {}
+        for worker, (indices, _) in self._look().items():
+            for i in indices:
+                given = self.futures[i], *shared
+                futures[i] = self._submit(function, *given, worker=worker)
+        return Blocks(self.client, [futures[i] for i in range(len(self))])
 
     def sum(self, function, *args, add):
         """Return the sum of a function of every block.

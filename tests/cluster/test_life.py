@@ -19,6 +19,7 @@ from sklearn.datasets import make_moons
 
 from sklearn_scratchnn import ScratchMLPClassifier
 from sklearn_scratchnn.callbacks import Checkpoint
+from sklearn_scratchnn.cluster.collections import is_persisted
 from sklearn_scratchnn.cluster.objective import ClusterObjective
 from sklearn_scratchnn.cluster.workers import Blocks
 from sklearn_scratchnn.dask import (
@@ -420,3 +421,32 @@ def test_a_column_of_another_kind_in_one_block(client):
 def test_local_steps_are_checked(client, rows, steps):
     with pytest.raises(ValueError, match="local_steps"):
         DaskScratchMLPClassifier(local_steps=steps).fit(*cut(rows))
+
+
+def test_neighbours_lie_on_one_worker(client, rows, monkeypatch):
+    """Their terms are added there, and one sum comes back."""
+    original, found = Blocks._look, []
+
+    def watched(self):
+        found.append([indices for indices, _ in original(self).values()])
+        return original(self)
+
+    monkeypatch.setattr(Blocks, "_look", watched)
+    model = DaskScratchMLPClassifier(**GIVEN, random_state=0).fit(*cut(rows))
+    assert all(sorted(held) == [[0, 1, 2, 3], [4, 5, 6, 7]] for held in found)
+    X, y = cut(rows)
+    again = DaskScratchMLPClassifier(**GIVEN, random_state=0).fit(X.persist(), y)
+    assert bits(model) == bits(again)
+
+
+def test_what_is_persisted_is_known(client, rows):
+    import dask.dataframe as dd
+    import pandas as pd
+
+    array = cut(rows)[0]
+    frame = dd.from_pandas(pd.DataFrame(rows[0]), npartitions=3)
+    for collection in (array, frame):
+        assert not is_persisted(collection)
+        persisted = collection.persist()
+        assert is_persisted(persisted)
+        assert is_persisted(2 * persisted)
