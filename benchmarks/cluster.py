@@ -53,6 +53,11 @@ def cluster(n_workers, memory="auto"):
     )
 
 
+def import_package():
+    """Import what a worker imports at its first task."""
+    import sklearn_scratchnn.dask  # noqa: F401
+
+
 def log_loss(p, y):
     """Return the mean of -log of the probabilities of the labels."""
     p = np.clip(p[np.arange(len(y)), y].astype(float), 1e-15, 1)
@@ -161,10 +166,11 @@ def large(n_rows, trainings):
     rows = []
     for name, params in trainings.items():
         with cluster(4, "1GiB") as there, Client(there) as client:
-            client.run(lambda: __import__("sklearn_scratchnn.dask") and None)
+            client.run(import_package)
             idle, most, done = memory_of(client), [], threading.Event()
 
             def watch(client=client, most=most, done=done):
+                most.append(memory_of(client))
                 while not done.wait(1.0):
                     most.append(memory_of(client))
 
@@ -210,7 +216,8 @@ def peers(n_rows):
     X_new, y_new = draw(100_000, 10**6)
     X, y = map(np.concatenate, zip(*(draw(block, i) for i in range(8))))
     rows = []
-    with cluster(2) as there, Client(there):
+    with cluster(2) as there, Client(there) as client:
+        client.run(import_package)
         X_blocks, y_blocks = (c.persist() for c in collections(n_rows, block))
         wait([X_blocks, y_blocks])
         few_epochs = given(20, max_iter=50)
@@ -235,6 +242,48 @@ def peers(n_rows):
         add("ensemble: cluster", ensemble, *blocks)
         for name, model in other_models():
             add(name, model, *blocks)
+    return rows
+
+
+def rules(n_rows, n_epochs):
+    """Return rows of a table: how Adam's minibatches are spread over two workers."""
+    import dask.array as da
+    from distributed import Client
+
+    from sklearn_scratchnn import ScratchMLPClassifier
+    from sklearn_scratchnn.dask import DaskScratchMLPClassifier
+
+    X_new, y_new = draw(100_000, 10**6)
+    X, y = draw(n_rows, 0)
+    by_class = np.argsort(y, kind="stable")
+    adam = given(100, solver="adam", max_iter=n_epochs, dropout=0.0)
+    rows = []
+
+    def add(name, model, X, y, times=1):
+        rate = 0.005 * np.sqrt(times)
+        model.set_params(batch_size=200 * times, learning_rate_init=rate)
+        start = time.perf_counter()
+        model.fit(X, y)
+        took = time.perf_counter() - start
+        loss = log_loss(model.predict_proba(X_new), y_new)
+        rows.append([name, f"{took:.1f}", f"{loss:.4f}"])
+
+    def cut(array):
+        return da.from_array(array, chunks=(n_rows // 8, *array.shape[1:]))
+
+    add("one process", ScratchMLPClassifier(**adam), X, y)
+    with cluster(2) as there, Client(there) as client:
+        client.run(import_package)
+        model = DaskScratchMLPClassifier(**adam)
+        add("50 local steps, the default", model, cut(X), cut(y))
+        sorted_rows = cut(X[by_class]), cut(y[by_class])
+        add("... of blocks of one class", model, *sorted_rows)
+        model.set_params(local_steps=1)
+        for times in (1, 5, 20):
+            name = "a round trip each"
+            if times > 1:
+                name += f", batches of {200 * times}, rate times {np.sqrt(times):.1f}"
+            add(name, model, cut(X), cut(y), times)
     return rows
 
 
@@ -315,6 +364,10 @@ def main():
                 "MB spilled",
             ],
             lambda: large(n_rows, trainings),
+        ),
+        "rules": (
+            [f"Adam, {few // 10:,} x {N_FEATURES}, 8 blocks", "s", "log-loss"],
+            lambda: rules(few // 10, 1 if options.quick else 20),
         ),
         "peers": (
             [f"{few:,} x {N_FEATURES}, 2 workers", "s", "log-loss"],
