@@ -242,6 +242,13 @@ def test_what_cannot_be_scored_is_named(client, rows, y, weights, words):
     X, labels = rows
     model = DaskScratchMLPClassifier(**GIVEN).fit(cut(X), cut(labels))
     cut_weights = None if weights is None else cut(weights)
+    if "label" in words and "multi" not in words:
+        try:
+            model.to_local().score(X, y(labels))
+        except ValueError:
+            pass
+        else:
+            pytest.skip("an early scikit-learn compares texts with numbers")
     with pytest.raises(ValueError, match=words):
         model.score(cut(X), cut(y(labels)), cut_weights)
     for _ in range(100):
