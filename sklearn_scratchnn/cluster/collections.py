@@ -99,7 +99,10 @@ def _blocks(name, collection, rows):
         collection = collection.rechunk({0: rows})
     if _is_array(collection) and collection.ndim == 2:
         collection = collection.rechunk({1: -1})  # a row lies in one block
-    return list(np.ravel(collection.to_delayed()))
+    # Dask fuses the tasks of arrays apart, and would read twice what X and y are both
+    # made of. Of a DataFrame it reads the columns that each needs.
+    fuses = not _is_array(collection)
+    return list(np.ravel(collection.to_delayed(optimize_graph=fuses)))
 
 
 def answers(model, method, X):

@@ -450,3 +450,18 @@ def test_what_is_persisted_is_known(client, rows):
         persisted = collection.persist()
         assert is_persisted(persisted)
         assert is_persisted(2 * persisted)
+
+
+def test_what_x_and_y_are_made_of_is_read_once(client, rows, tmp_path):
+    def load(i):
+        with (tmp_path / "read").open("a") as log:
+            log.write(f"{i}\n")
+        return rows[0][100 * i : 100 * (i + 1)]
+
+    parts = [dask.delayed(load, pure=True)(i) for i in range(8)]
+    X = da.concatenate([da.from_delayed(p, (100, 2), float) for p in parts])
+    y = (X[:, 0] > 0).astype(int)
+    model = DaskScratchMLPClassifier(**GIVEN, random_state=0).fit(X, y)
+    assert sorted((tmp_path / "read").read_text().split()) == list("01234567")
+    model.score(X, y)
+    assert len((tmp_path / "read").read_text().split()) == 16
